@@ -1,0 +1,165 @@
+// The joints of the library. A family, a loss and an optimizer are any types that model these;
+// none has a base class. docs/concepts.md has one table for each, with models to copy.
+#pragma once
+
+#include <scorematch/detail/require.hpp>
+#include <scorematch/status.hpp>
+
+#include <Eigen/Core>
+
+#include <concepts>
+#include <type_traits>
+
+namespace scorematch {
+
+/// A scalar the library computes with: float, double or long double.
+template <class T>
+concept Real = std::floating_point<T>;
+
+// --- samples -------------------------------------------------------------------------------------
+
+/// Any dense Eigen object or expression: a matrix, an array, a map, a block, a product.
+template <class X>
+concept DenseExpression = std::derived_from<X, Eigen::DenseBase<X>>;
+
+/// No silent conversion: float samples belong in a float family.
+template <class X, class Scalar>
+concept HasScalar = std::same_as<typename X::Scalar, Scalar>;
+
+/// Rows known at compile time must match; otherwise they are checked when the samples arrive.
+template <class X, int Dim>
+concept HasRows = Dim == Eigen::Dynamic || int(X::RowsAtCompileTime) == Eigen::Dynamic ||
+                  int(X::RowsAtCompileTime) == Dim;
+
+/// A Dim x n block of samples, one sample per column. A single sample is the case n = 1.
+template <class X, class Scalar, int Dim>
+concept SamplesOf = DenseExpression<X> && HasScalar<X, Scalar> && HasRows<X, Dim>;
+
+/// A row or column of n weights.
+template <class X, class Scalar>
+concept WeightsOf = DenseExpression<X> && HasScalar<X, Scalar> && bool(X::IsVectorAtCompileTime);
+
+// --- family --------------------------------------------------------------------------------------
+
+template <class F>
+concept FamilyTypes = requires {
+  typename F::Scalar;
+  typename F::Parameters;
+  typename F::Distribution;
+}
+&&Real<typename F::Scalar>&& HasScalar<typename F::Parameters, typename F::Scalar>&& bool(
+    F::Parameters::IsVectorAtCompileTime);
+
+template <class F>
+concept FamilyDimension = requires {
+  std::integral_constant<int, F::Dim>{};  // Dim or Eigen::Dynamic
+};
+
+/// A set of densities on R^Dim and its coordinates.
+///
+/// Laws: `start()` and every argument of `distribution` have `parameter_count()` entries;
+/// `distribution(start())` is valid; the same theta always gives the same distribution; a family is
+/// a value (copies are interchangeable).
+///
+/// No derivative is asked for here: how a loss differentiates a family is between the two.
+template <class F>
+concept Family = FamilyTypes<F> && FamilyDimension<F> && std::copy_constructible<F> &&
+    requires(const F& family, const typename F::Parameters& theta) {
+  { family.dimension() } -> std::convertible_to<Eigen::Index>;
+  { family.parameter_count() } -> std::convertible_to<Eigen::Index>;
+  { family.start() } -> std::convertible_to<typename F::Parameters>;
+  { family.distribution(theta) } -> std::same_as<typename F::Distribution>;
+};
+
+// --- objective -----------------------------------------------------------------------------------
+
+/// A function to minimize: `value = objective(theta, gradient)` writes all of `gradient`.
+///
+/// Laws: the gradient is that of the value; a point outside the domain gives a value that is not
+/// finite, it does not throw. The call may change the objective (workspace, random draws).
+template <class O, class Parameters>
+concept Objective = requires(O& objective, const Parameters& theta, Parameters& gradient) {
+  { objective(theta, gradient) } -> std::convertible_to<typename Parameters::Scalar>;
+};
+
+/// An objective that knows its minimum exactly. Law: the gradient vanishes at `minimizer()`.
+template <class O, class Parameters>
+concept HasMinimizer = Objective<O, Parameters> && requires(O& objective) {
+  { objective.minimizer() } -> std::convertible_to<Parameters>;
+};
+
+/// An objective that can tell, before any step, that it has no minimum.
+template <class O>
+concept DetectsUnbounded = requires(const O& objective) {
+  { objective.unbounded() } -> std::convertible_to<bool>;
+};
+
+// --- loss ----------------------------------------------------------------------------------------
+
+/// What a loss keeps of the samples. One sample x is a Dim-vector, a block is Dim x n.
+///
+/// Laws: adding a block equals adding its columns; `merge` equals having added the other's samples;
+/// an `add` that throws leaves the summary as it was.
+template <class S, class F>
+concept SummaryFor = std::copy_constructible<S> &&
+    requires(S& summary, const S& other, const Eigen::Matrix<typename F::Scalar, F::Dim, 1>& x,
+             const Eigen::Matrix<typename F::Scalar, F::Dim, Eigen::Dynamic>& samples) {
+  summary.add(x);
+  summary.add(samples);
+  summary.merge(other);
+  { other.count() > 0 } -> std::convertible_to<bool>;
+};
+
+template <class L, class F>
+concept Summarizes = requires(const L& loss, const F& family) {
+  { loss.summary(family) } -> SummaryFor<F>;
+};
+
+/// The summary a loss keeps for a family, and the objective it makes of it.
+template <class L, class F>
+using SummaryOf =
+    std::remove_cvref_t<decltype(std::declval<const L&>().summary(std::declval<const F&>()))>;
+
+template <class L, class F>
+using ObjectiveOf = std::remove_cvref_t<decltype(std::declval<const L&>().objective(
+    std::declval<const F&>(), std::declval<const SummaryOf<L, F>&>()))>;
+
+/// Turns a family and what was seen into an objective over the family's parameters.
+///
+/// Laws: `summary(family)` is empty; the objective keeps no reference to loss, family or summary.
+template <class L, class F>
+concept LossFor = Family<F> && Summarizes<L, F> &&
+    requires(const L& loss, const F& family, const SummaryOf<L, F>& summary) {
+  { loss.objective(family, summary) } -> Objective<typename F::Parameters>;
+};
+
+// --- observer ------------------------------------------------------------------------------------
+
+/// Called once per step with `const IterationState<Parameters>&`; returns void, or false to stop.
+template <class O, class Parameters>
+concept Observer = requires(O& observer, const IterationState<Parameters>& state) {
+  observer(state);
+}
+&&(std::is_void_v<std::invoke_result_t<O&, const IterationState<Parameters>&>> ||
+   std::convertible_to<std::invoke_result_t<O&, const IterationState<Parameters>&>, bool>);
+
+/// The observer that looks at nothing.
+struct NoObserver {
+  template <class Parameters>
+  void operator()(const IterationState<Parameters>&) const {}
+};
+
+// --- optimizer -----------------------------------------------------------------------------------
+
+/// Walks an objective from a start to a `Minimum`.
+///
+/// Laws: the same arguments give the same bits; the returned parameters are finite; `status` is
+/// `converged` only where the optimizer's stated test holds; options out of range throw
+/// std::invalid_argument. A plain value: settings only, nothing of a run stays in it.
+template <class O, class Obj, class Parameters>
+concept OptimizerFor = Objective<Obj, Parameters> &&
+    requires(const O& optimizer, Obj& objective, const Parameters& start, NoObserver& observer) {
+  { optimizer.minimize(objective, start, observer) } -> std::same_as<Minimum<Parameters>>;
+};
+
+}  // namespace scorematch

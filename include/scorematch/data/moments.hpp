@@ -1,0 +1,332 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/data/samples.hpp>
+#include <scorematch/detail/require.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+namespace scorematch {
+
+/// Count, mean and covariance of samples: all that a Gaussian loss needs of them.
+///
+/// Streaming (`add`), mergeable (`merge`, for threads, ranks and chains) and weighted.
+///
+/// **Math** W = sum of weights, m = sum w x / W, S = sum w (x - m)(x - m)^T / W. The first sample
+/// is kept as a pivot and only differences from it are summed, so an offset common to all samples
+/// costs no digits. Blocks are centred on their own mean and combined by the update of Chan, Golub
+/// and LeVeque (1983); single samples by its case of one (Welford 1962).
+///
+/// **Shapes** samples Dim x n, one per column; mean Dim; covariance Dim x Dim, divided by W.
+///
+/// **Units** x in u: mean in u, covariance in u^2.
+///
+/// **Errors** std::invalid_argument for a wrong number of rows, a NaN or infinity (with row and
+/// column), a negative or non-finite weight, and samples so far apart that their squared
+/// differences overflow. A call that throws changes nothing. `mean` and `covariance` of no samples
+/// throw too.
+///
+/// **Cost** O(Dim^2) a sample and O(Dim^2) memory whatever the count. Sums are kept in double for
+/// float samples, and counts in double (exact to 2^53).
+///
+/// **Allocation** none for a fixed Dim of at most 16.
+///
+/// **Example** examples/simulation.cpp
+template <Real Scalar_, int Dim_ = Eigen::Dynamic>
+class Moments {
+ public:
+  static_assert(Dim_ == Eigen::Dynamic || Dim_ >= 1, "Dim is a positive size or Eigen::Dynamic");
+
+  using Scalar = Scalar_;
+  static constexpr int Dim = Dim_;
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
+  /// Counts and weights; float would stop counting at 2^24.
+  using Weight = std::common_type_t<Scalar, double>;
+
+  /// No samples yet, of a fixed dimension.
+  Moments() requires(Dim != Eigen::Dynamic) : Moments(Dim) {}
+
+  /// No samples yet, of `dimension` coordinates (which must be Dim where that is fixed).
+  explicit Moments(Eigen::Index dimension) : sums_((require_dimension(dimension), dimension)) {}
+
+  Eigen::Index dimension() const { return sums_.pivot.size(); }
+
+  /// Sum of the weights: the number of samples where none was weighted.
+  Weight count() const { return sums_.weight; }
+
+  /// m, in the units of the samples.
+  Vector mean() const {
+    require_samples("mean");
+    return (sums_.pivot + sums_.offset).template cast<Scalar>();
+  }
+
+  /// S, divided by `count()` as maximum likelihood and score matching have it; symmetric to the
+  /// bit.
+  Matrix covariance() const {
+    require_samples("covariance");
+    const SumMatrix full = sums_.scatter.template selfadjointView<Eigen::Lower>();
+    return (full / sums_.weight).template cast<Scalar>();
+  }
+
+  /// Adds one sample (a Dim-vector) or a block of them (Dim x n). An empty block changes nothing.
+  template <SamplesOf<Scalar, Dim> X>
+  void add(const X& samples) {
+    detail::require_rows(samples, dimension());
+    if constexpr (int(X::ColsAtCompileTime) == 1) {
+      add_one(samples, Weight(1));
+    } else {
+      detail::with_coefficients(
+          samples, [this](const auto& block) { this->add_block(block, Unweighted{}); });
+    }
+  }
+
+  /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
+  template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
+  void add(const X& samples, const W& weights) {
+    detail::require_rows(samples, dimension());
+    detail::require_weights(weights, samples.cols());
+    detail::with_coefficients(samples, [&](const auto& block) {
+      detail::with_coefficients(weights,
+                                [&](const auto& evaluated) { this->add_block(block, evaluated); });
+    });
+  }
+
+  /// Adds everything `other` has seen. Merging with an empty one is the identity to the bit.
+  void merge(const Moments& other) {
+    if (other.dimension() != dimension()) {
+      detail::fail("Moments::merge: other has dimension " + detail::to_text(other.dimension()) +
+                   "; expected " + detail::to_text(dimension()));
+    }
+    Sums total = sums_;
+    total.merge(other.sums_);
+    if (!total.representable()) {
+      detail::fail(
+          "Moments::merge: other has mean(0) = " + detail::to_text(other.mean()(0)) +
+          ", this has mean(0) = " + detail::to_text(mean()(0)) +
+          "; expected means whose squared difference does not overflow (rescale the samples)");
+    }
+    sums_ = total;
+  }
+
+ private:
+  using Sum = Weight;  // the type the sums are kept in
+  using SumVector = Eigen::Matrix<Sum, Dim, 1>;
+  using SumMatrix = Eigen::Matrix<Sum, Dim, Dim>;
+
+  struct Unweighted {
+    Sum operator()(Eigen::Index) const { return Sum(1); }
+  };
+
+  // Up to this size a block is a stack buffer of Dim long columns, and sums are dot products of
+  // them; beyond, a heap buffer of Dim rows for one symmetric rank update.
+  static constexpr bool small = Dim != Eigen::Dynamic && Dim <= 16;
+  static constexpr int block_size = small ? std::clamp(2048 / std::max(Dim, 1), 128, 512) : 256;
+
+  struct Sums {
+    Sum weight{0};
+    SumVector pivot;    // the first sample
+    SumVector offset;   // mean - pivot
+    SumMatrix scatter;  // sum w (x - mean)(x - mean)^T, lower triangle
+
+    explicit Sums(Eigen::Index d)
+        : pivot(SumVector::Zero(d)), offset(SumVector::Zero(d)), scatter(SumMatrix::Zero(d, d)) {}
+
+    // Moves the mean by taking in `added` weight whose mean is `shift` off the present one.
+    void shift_mean(const SumVector& shift, Sum added) {
+      const Sum total = weight + added;
+      const Sum factor = weight * (added / total);
+      for (Eigen::Index j = 0; j < shift.size(); ++j) {
+        const Sum scaled = factor * shift(j);
+        for (Eigen::Index i = j; i < shift.size(); ++i) scatter(i, j) += shift(i) * scaled;
+      }
+      offset += shift * (added / total);
+      weight = total;
+    }
+
+    void merge(const Sums& other) {
+      if (other.weight == 0) return;
+      if (weight == 0) {
+        *this = other;
+        return;
+      }
+      // Pivots within a factor of two of each other subtract without rounding (Sterbenz).
+      const SumVector shift = (other.pivot - pivot) + (other.offset - offset);
+      scatter.template triangularView<Eigen::Lower>() += other.scatter;
+      shift_mean(shift, other.weight);
+    }
+
+    // NaN or infinity anywhere in the samples, or an overflow, ends up on the diagonal.
+    bool representable() const {
+      if (weight == 0) return true;
+      const Sum largest = static_cast<Sum>(std::numeric_limits<Scalar>::max());
+      bool finite = weight <= std::numeric_limits<Sum>::max();
+      for (Eigen::Index i = 0; i < pivot.size(); ++i) {
+        finite = finite && scatter(i, i) / weight <= largest &&
+                 scatter(i, i) <= std::numeric_limits<Sum>::max();
+      }
+      return finite;
+    }
+  };
+
+  static void require_dimension(Eigen::Index dimension) {
+    if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
+      detail::fail("Moments: dimension = " + detail::to_text(dimension) + "; expected " +
+                   (Dim == Eigen::Dynamic ? "at least 1" : detail::to_text(Dim)));
+    }
+  }
+
+  void require_samples(const char* what) const {
+    if (!(sums_.weight > 0)) {
+      detail::fail("Moments: no samples (count = 0); the " + std::string(what) +
+                   " needs at least one");
+    }
+  }
+
+  template <class X>
+  void add_one(const X& x, Sum weight) {
+    const SumVector sample = x.matrix().template cast<Sum>();
+    if (sums_.weight == 0) {
+      detail::require_finite(x);
+      sums_.pivot = sample;
+      sums_.weight = weight;
+      return;
+    }
+    const SumVector shift = (sample - sums_.pivot) - sums_.offset;
+    const Sum total = sums_.weight + weight;
+    const Sum largest = static_cast<Sum>(std::numeric_limits<Scalar>::max());
+    bool finite = true;
+    for (Eigen::Index i = 0; i < shift.size(); ++i) {
+      const Sum variance = (sums_.scatter(i, i) + shift(i) * shift(i)) / total;
+      finite = finite && variance <= largest;
+    }
+    if (!finite) explain_rejection(x, Unweighted{});
+    sums_.shift_mean(shift, weight);
+  }
+
+  template <class X, class W>
+  void add_block(const X& samples, const W& weights) {
+    Eigen::Index first = 0;
+    while (first < samples.cols() && !(weight_of(weights, first) > 0)) ++first;
+    if (first == samples.cols()) return;
+
+    // Summed apart and merged at the end, so that a rejected block leaves no trace.
+    Sums part(dimension());
+    if (sums_.weight > 0) {
+      part.pivot = sums_.pivot;
+    } else {
+      for (Eigen::Index i = 0; i < dimension(); ++i) {
+        part.pivot(i) = static_cast<Sum>(samples(i, first));
+      }
+    }
+    sum_blocks(part, samples, weights);
+    bool representable = part.representable();
+    if (representable) {
+      Sums total = sums_;
+      total.merge(part);
+      representable = total.representable();
+      if (representable) sums_ = total;
+    }
+    if (!representable) explain_rejection(samples, weights);
+  }
+
+  template <class W>
+  static Sum weight_of(const W& weights, Eigen::Index j) {
+    return static_cast<Sum>(weights(j));
+  }
+
+  template <class X, class W>
+  static void sum_blocks(Sums& part, const X& samples, const W& weights) {
+    constexpr bool weighted = !std::is_same_v<W, Unweighted>;
+    const Eigen::Index d = part.pivot.size();
+    const Eigen::Index n = samples.cols();
+    const Eigen::Index longest = std::min<Eigen::Index>(n, block_size);
+
+    using Buffer = std::conditional_t<small, Eigen::Matrix<Sum, block_size, Dim>,
+                                      Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>>;
+    using BlockWeights = Eigen::Matrix<Sum, small ? block_size : Eigen::Dynamic, 1>;
+    Buffer block;         // small: one column per coordinate, else one column per sample
+    BlockWeights weight;  // used where weighted
+    if constexpr (!small) {
+      block.resize(d, longest);
+      if (weighted) weight.resize(longest);
+    }
+    SumVector shift(d);
+
+    for (Eigen::Index start = 0; start < n; start += longest) {
+      const Eigen::Index size = std::min(longest, n - start);
+      Sum added = static_cast<Sum>(size);
+      if constexpr (weighted) {
+        for (Eigen::Index j = 0; j < size; ++j) weight(j) = weight_of(weights, start + j);
+        added = weight.head(size).sum();
+        if (!(added > 0)) continue;
+      }
+      if constexpr (small) {
+        for (Eigen::Index j = 0; j < size; ++j) {
+          for (Eigen::Index i = 0; i < d; ++i) {
+            block(j, i) = static_cast<Sum>(samples(i, start + j)) - part.pivot(i);
+          }
+        }
+        for (Eigen::Index i = 0; i < d; ++i) {
+          auto column = block.col(i).head(size);
+          const Sum sum = weighted ? column.dot(weight.head(size)) : column.sum();
+          column.array() -= sum / added;
+          shift(i) = sum / added - part.offset(i);
+        }
+        for (Eigen::Index i = 0; i < d; ++i) {
+          for (Eigen::Index k = 0; k <= i; ++k) {
+            const auto a = block.col(i).head(size);
+            const auto b = block.col(k).head(size);
+            part.scatter(i, k) += weighted ? a.cwiseProduct(weight.head(size)).dot(b) : a.dot(b);
+          }
+        }
+      } else {
+        auto columns = block.leftCols(size);
+        for (Eigen::Index j = 0; j < size; ++j) {
+          for (Eigen::Index i = 0; i < d; ++i) {
+            columns(i, j) = static_cast<Sum>(samples(i, start + j)) - part.pivot(i);
+          }
+        }
+        if constexpr (weighted) {
+          shift.noalias() = columns * weight.head(size) / added;
+        } else {
+          shift = columns.rowwise().sum() / added;
+        }
+        columns.colwise() -= shift;
+        shift -= part.offset;
+        if constexpr (weighted) columns *= weight.head(size).cwiseSqrt().asDiagonal();
+        part.scatter.template selfadjointView<Eigen::Lower>().rankUpdate(columns);
+      }
+      part.shift_mean(shift, added);
+    }
+  }
+
+  // Called when the sums are not finite: finds the entry to blame.
+  template <class X, class W>
+  [[noreturn]] void explain_rejection(const X& samples, const W& weights) const {
+    using std::abs;
+    detail::require_finite(samples);
+    Eigen::Index row = 0;
+    Eigen::Index column = 0;
+    for (Eigen::Index j = 0; j < samples.cols(); ++j) {
+      if (!(weight_of(weights, j) > 0)) continue;
+      for (Eigen::Index i = 0; i < samples.rows(); ++i) {
+        if (abs(samples(i, j)) > abs(samples(row, column))) {
+          row = i;
+          column = j;
+        }
+      }
+    }
+    detail::fail(detail::entry("samples", row, column, samples(row, column)) +
+                 "; expected samples whose squared differences do not overflow (rescale them)");
+  }
+
+  Sums sums_;
+};
+
+}  // namespace scorematch

@@ -1,0 +1,61 @@
+// Checks on samples as they arrive, and the sentences that name what is wrong with them.
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/detail/require.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <string>
+
+namespace scorematch::detail {
+
+// Hands `use` something with coefficients at hand: the object itself where it has storage, else one
+// evaluation (an expression may hide a product, which a block-wise reader would compute many
+// times).
+template <class X, class Use>
+void with_coefficients(const X& expression, Use&& use) {
+  if constexpr ((X::Flags & Eigen::DirectAccessBit) == 0) {
+    const typename X::PlainObject evaluated = expression;
+    use(evaluated);
+  } else {
+    use(expression);
+  }
+}
+
+template <class X>
+void require_rows(const X& samples, Eigen::Index dimension) {
+  if (samples.rows() != dimension) {
+    fail("samples have " + to_text(samples.rows()) + " rows; expected " + to_text(dimension) +
+         " (one sample per column, one row per coordinate)");
+  }
+}
+
+template <class X>
+void require_finite(const X& samples) {
+  using std::isfinite;
+  for (Eigen::Index j = 0; j < samples.cols(); ++j) {
+    for (Eigen::Index i = 0; i < samples.rows(); ++i) {
+      if (!isfinite(samples(i, j))) {
+        fail(entry("samples", i, j, samples(i, j)) + "; expected a finite value");
+      }
+    }
+  }
+}
+
+template <class W>
+void require_weights(const W& weights, Eigen::Index samples) {
+  using std::isfinite;
+  if (weights.size() != samples) {
+    fail("weights have " + to_text(weights.size()) + " entries; expected one for each of the " +
+         to_text(samples) + " samples");
+  }
+  for (Eigen::Index j = 0; j < samples; ++j) {
+    if (!(weights(j) >= 0) || !isfinite(weights(j))) {
+      fail(entry("weights", j, weights(j)) + "; expected a finite number, at least 0");
+    }
+  }
+}
+
+}  // namespace scorematch::detail

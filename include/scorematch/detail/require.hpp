@@ -1,0 +1,61 @@
+// How the library says that it was called wrongly. Every public header reaches this file, so it is
+// also where a build that the library cannot be right under is refused.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0)
+#error \
+    "scorematch cannot be compiled with -ffast-math or -ffinite-math-only: the compiler then assumes that NaN and infinity never occur and deletes the checks that keep them out of a fit. Use -O3 -fno-math-errno -ffp-contract=fast instead."
+#endif
+
+namespace scorematch::detail {
+
+// Throws std::invalid_argument; without exceptions, prints the same sentence and aborts.
+[[noreturn]] inline void fail(const std::string& sentence) {
+  const std::string message = "scorematch: " + sentence;
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
+  throw std::invalid_argument(message);
+#else
+  std::fputs((message + "\n").c_str(), stderr);
+  std::abort();
+#endif
+}
+
+template <class Number>
+std::string to_text(const Number& number) {
+  if constexpr (std::is_integral_v<Number>) {
+    return std::to_string(number);
+  } else {
+    char buffer[48];
+    std::snprintf(buffer, sizeof buffer, "%.9Lg", static_cast<long double>(number));
+    return buffer;
+  }
+}
+
+// "samples(row 1, column 7) = nan"
+template <class Number, class Index>
+std::string entry(const char* argument, Index row, Index column, const Number& value) {
+  return std::string(argument) + "(row " + to_text(row) + ", column " + to_text(column) +
+         ") = " + to_text(value);
+}
+
+template <class Number, class Index>
+std::string entry(const char* argument, Index index, const Number& value) {
+  return std::string(argument) + "(" + to_text(index) + ") = " + to_text(value);
+}
+
+// "GradientDescent: learning_rate = -1; expected a finite number above 0"
+template <class Number>
+void require_option(bool holds, const char* owner, const char* option, const Number& value,
+                    const char* expected) {
+  if (!holds) {
+    fail(std::string(owner) + ": " + option + " = " + to_text(value) + "; expected " + expected);
+  }
+}
+
+}  // namespace scorematch::detail

@@ -1,0 +1,226 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/detail/cholesky.hpp>
+#include <scorematch/detail/require.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <random>
+
+namespace scorematch {
+
+/// One multivariate normal distribution.
+///
+/// **Math** log p(x) = -1/2 (x - mu)^T P (x - mu) - sum_i log L_ii - Dim/2 log(2 pi), with the
+/// covariance Sigma = L L^T, L lower triangular, and the precision P = Sigma^-1.
+///
+/// **Shapes** mean Dim, covariance and precision Dim x Dim, x any dense Dim-vector.
+///
+/// **Units** x in u: density in u^-Dim, score in 1/u, Laplacian in 1/u^2.
+///
+/// **Cost** construction O(Dim^3), `log_density`, `score` and `sample` O(Dim^2), `precision` and
+/// `laplacian` O(Dim^3).
+template <Real Scalar_, int Dim_ = Eigen::Dynamic>
+class Gaussian {
+ public:
+  static_assert(Dim_ == Eigen::Dynamic || Dim_ >= 1, "Dim is a positive size or Eigen::Dynamic");
+
+  using Scalar = Scalar_;
+  static constexpr int Dim = Dim_;
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
+  using Samples = Eigen::Matrix<Scalar, Dim, Eigen::Dynamic>;
+
+  /// From a mean and a covariance.
+  ///
+  /// **Errors** std::invalid_argument where shapes differ, an entry is not finite, or the
+  /// covariance is not symmetric (to rounding) and positive definite.
+  Gaussian(const Vector& mean, const Matrix& covariance)
+      : mean_(mean), covariance_(covariance), cholesky_(checked_root(mean, covariance)) {
+    covariance_.template triangularView<Eigen::StrictlyUpper>() = covariance.transpose();
+  }
+
+  /// From a mean and the lower Cholesky factor of the covariance (its upper triangle is not read);
+  /// exact where the covariance itself is too ill-conditioned to be factored again.
+  ///
+  /// **Errors** std::invalid_argument where shapes differ, an entry is not finite, or a diagonal
+  /// entry is not positive.
+  static Gaussian from_cholesky(const Vector& mean, const Matrix& cholesky) {
+    return Gaussian(FromCholesky{}, mean, cholesky);
+  }
+
+  Eigen::Index dimension() const { return mean_.size(); }
+  const Vector& mean() const { return mean_; }
+  const Matrix& covariance() const { return covariance_; }
+  /// L, lower triangular with a positive diagonal, Sigma = L L^T.
+  const Matrix& cholesky() const { return cholesky_; }
+
+  /// P = Sigma^-1, symmetric to the bit.
+  Matrix precision() const {
+    const Matrix inverse = inverse_cholesky();
+    Matrix result(dimension(), dimension());
+    result.template triangularView<Eigen::Lower>() = inverse.transpose() * inverse;
+    result.template triangularView<Eigen::StrictlyUpper>() = result.transpose();
+    return result;
+  }
+
+  /// log p(x), normalized. The log of u^-Dim.
+  template <SamplesOf<Scalar, Dim> X>
+  Scalar log_density(const X& x) const {
+    using std::log;
+    const Vector whitened = whiten(x);
+    const Scalar log_2pi = log(2 * std::numbers::pi_v<Scalar>);
+    return -(whitened.squaredNorm() + static_cast<Scalar>(dimension()) * log_2pi) / 2 -
+           cholesky_.diagonal().array().log().sum();
+  }
+
+  /// p(x).
+  template <SamplesOf<Scalar, Dim> X>
+  Scalar density(const X& x) const {
+    using std::exp;
+    return exp(log_density(x));
+  }
+
+  /// Gradient in x of log p: -P (x - mu).
+  template <SamplesOf<Scalar, Dim> X>
+  Vector score(const X& x) const {
+    Vector result = -whiten(x);
+    cholesky_.template triangularView<Eigen::Lower>().transpose().solveInPlace(result);
+    return result;
+  }
+
+  /// Laplacian in x of log p: -tr P, the same at every x.
+  Scalar laplacian() const { return -inverse_cholesky().squaredNorm(); }
+
+  /// One draw. `rng` is any std::uniform_random_bit_generator; the stream of numbers that
+  /// std::normal_distribution makes of it belongs to the standard library in use.
+  template <std::uniform_random_bit_generator Rng>
+  Vector sample(Rng& rng) const {
+    Vector result(dimension());
+    std::normal_distribution<Scalar> normal;
+    draw(rng, normal, result);
+    return result;
+  }
+
+  /// n draws, one per column.
+  template <std::uniform_random_bit_generator Rng>
+  Samples sample(Eigen::Index n, Rng& rng) const {
+    detail::require_option(n >= 0, "Gaussian::sample", "n", n, "at least 0");
+    Samples result(dimension(), n);
+    std::normal_distribution<Scalar> normal;
+    Vector x(dimension());
+    for (Eigen::Index j = 0; j < n; ++j) {
+      draw(rng, normal, x);
+      result.col(j) = x;
+    }
+    return result;
+  }
+
+ private:
+  struct FromCholesky {};
+
+  Gaussian(FromCholesky, const Vector& mean, const Matrix& cholesky)
+      : mean_(mean),
+        covariance_(mean.size(), mean.size()),
+        cholesky_(Matrix::Zero(mean.size(), mean.size())) {
+    require_shapes("cholesky", mean, cholesky);
+    for (Eigen::Index i = 0; i < cholesky.rows(); ++i) {
+      if (!(cholesky(i, i) > 0)) {
+        detail::fail(detail::entry("cholesky", i, i, cholesky(i, i)) +
+                     "; expected a diagonal above 0");
+      }
+    }
+    cholesky_.template triangularView<Eigen::Lower>() = cholesky;
+    require_finite("cholesky", cholesky_);
+    covariance_.template triangularView<Eigen::Lower>() = cholesky_ * cholesky_.transpose();
+    covariance_.template triangularView<Eigen::StrictlyUpper>() = covariance_.transpose();
+  }
+
+  static Matrix checked_root(const Vector& mean, const Matrix& covariance) {
+    using std::abs;
+    using std::sqrt;
+    require_shapes("covariance", mean, covariance);
+    require_finite("covariance", covariance);
+    const Eigen::Index d = covariance.rows();
+    const Scalar rounding = Scalar(100 * d) * std::numeric_limits<Scalar>::epsilon();
+    for (Eigen::Index i = 0; i < d; ++i) {
+      if (!(covariance(i, i) > 0)) {
+        detail::fail(detail::entry("covariance", i, i, covariance(i, i)) +
+                     "; expected a variance above 0");
+      }
+    }
+    for (Eigen::Index j = 0; j < d; ++j) {
+      for (Eigen::Index i = j + 1; i < d; ++i) {
+        const Scalar scale = sqrt(covariance(i, i)) * sqrt(covariance(j, j));
+        if (abs(covariance(i, j) - covariance(j, i)) > rounding * scale) {
+          detail::fail("the covariance is not symmetric: " +
+                       detail::entry("covariance", i, j, covariance(i, j)) + ", " +
+                       detail::entry("covariance", j, i, covariance(j, i)) +
+                       "; expected them equal");
+        }
+      }
+    }
+    const detail::CovarianceRoot<Scalar, Dim> root(covariance);
+    if (!root.positive_definite) {
+      detail::fail(
+          "the covariance, covariance(row 0, column 0) = " + detail::to_text(covariance(0, 0)) +
+          ", is not positive definite; expected every eigenvalue above 0");
+    }
+    return root.lower;
+  }
+
+  static void require_shapes(const char* argument, const Vector& mean, const Matrix& matrix) {
+    if (mean.size() < 1) detail::fail("mean has 0 entries; expected at least 1");
+    if (matrix.rows() != mean.size() || matrix.cols() != mean.size()) {
+      detail::fail(std::string(argument) + " is " + detail::to_text(matrix.rows()) + " x " +
+                   detail::to_text(matrix.cols()) + "; expected " + detail::to_text(mean.size()) +
+                   " x " + detail::to_text(mean.size()) + ", as the mean has it");
+    }
+    require_finite("mean", mean);
+  }
+
+  template <class M>
+  static void require_finite(const char* argument, const M& matrix) {
+    using std::isfinite;
+    for (Eigen::Index j = 0; j < matrix.cols(); ++j) {
+      for (Eigen::Index i = 0; i < matrix.rows(); ++i) {
+        if (!isfinite(matrix(i, j))) {
+          detail::fail(detail::entry(argument, i, j, matrix(i, j)) + "; expected a finite value");
+        }
+      }
+    }
+  }
+
+  template <class X>
+  Vector whiten(const X& x) const {
+    if (x.rows() != dimension() || x.cols() != 1) {
+      detail::fail("x is " + detail::to_text(x.rows()) + " x " + detail::to_text(x.cols()) +
+                   "; expected " + detail::to_text(dimension()) + " x 1");
+    }
+    Vector difference = x.matrix() - mean_;
+    cholesky_.template triangularView<Eigen::Lower>().solveInPlace(difference);
+    return difference;
+  }
+
+  Matrix inverse_cholesky() const {
+    Matrix inverse = Matrix::Identity(dimension(), dimension());
+    cholesky_.template triangularView<Eigen::Lower>().solveInPlace(inverse);
+    return inverse;
+  }
+
+  template <class Rng>
+  void draw(Rng& rng, std::normal_distribution<Scalar>& normal, Vector& x) const {
+    for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = normal(rng);
+    x = mean_ + cholesky_.template triangularView<Eigen::Lower>() * x;
+  }
+
+  Vector mean_;
+  Matrix covariance_;
+  Matrix cholesky_;
+};
+
+}  // namespace scorematch

@@ -1,0 +1,165 @@
+// Where family, loss and optimizer meet.
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/detail/require.hpp>
+#include <scorematch/observer.hpp>
+#include <scorematch/optimizer/descent.hpp>
+#include <scorematch/status.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <type_traits>
+#include <utility>
+
+namespace scorematch {
+
+/// What `fit` found. `loss` and `gradient_norm` are those at `parameters`.
+template <Family F>
+struct Fit {
+  typename F::Distribution distribution;
+  typename F::Parameters parameters;
+  typename F::Scalar loss;
+  typename F::Scalar gradient_norm;
+  Eigen::Index iterations;
+  Status status;  ///< `explain(status)` says it in a sentence
+};
+
+/// Minimizes any objective from any start: the optimizers without families or samples.
+///
+/// An objective that knows it has no minimum (`DetectsUnbounded`) returns the start as
+/// `Status::unbounded` before any step.
+///
+/// **Shapes** start and gradient are column vectors of one length.
+///
+/// **Errors** std::invalid_argument for a start that is empty or not finite, and for options out of
+/// range.
+///
+/// **Example** tests/optimizer_test.cpp
+template <class Optimizer, class Obj, DenseExpression Start, class Obs = NoObserver>
+requires Observer < std::remove_reference_t<Obs>,
+typename Start::PlainObject >
+    &&OptimizerFor<Optimizer, std::remove_reference_t<Obj>, typename Start::PlainObject>
+        Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& objective,
+                                                      const Start& start, Obs&& observer = {}) {
+  using std::isfinite;
+  using Parameters = typename Start::PlainObject;
+  const Parameters from = start;
+  if (from.size() < 1) detail::fail("start has 0 entries; expected at least 1");
+  for (Eigen::Index i = 0; i < from.size(); ++i) {
+    if (!isfinite(from(i))) {
+      detail::fail(detail::entry("start", i, from(i)) + "; expected a finite value");
+    }
+  }
+  if constexpr (DetectsUnbounded<std::remove_reference_t<Obj>>) {
+    if (objective.unbounded()) {
+      Parameters gradient(from.size());
+      const auto loss = objective(from, gradient);
+      return {from, loss, detail::gradient_norm(gradient), 0, Status::unbounded};
+    }
+  }
+  return optimizer.minimize(objective, from, observer);
+}
+
+/// Fits a family to what a summary has seen, from the family's `start()`.
+///
+/// **Errors** std::invalid_argument for a summary without samples or of another dimension, and for
+/// options out of range. What the numbers do is in `Fit::status`, never a NaN.
+///
+/// **Cost** of the iterations alone; no sample is touched.
+///
+/// **Allocation** none for a fixed Dim of at most 16; otherwise before the first iteration only.
+template <Family F, LossFor<F> L, class Optimizer, class Obs = NoObserver>
+requires Observer < std::remove_reference_t<Obs>,
+typename F::Parameters >
+    &&OptimizerFor<Optimizer, ObjectiveOf<L, F>, typename F::Parameters> Fit<F> fit(
+        const F& family, const L& loss, const Optimizer& optimizer, const SummaryOf<L, F>& summary,
+        Obs&& observer = {}) {
+  auto objective = loss.objective(family, summary);
+  const typename F::Parameters start = family.start();
+  auto minimum = minimize(optimizer, objective, start, observer);
+  return {family.distribution(minimum.parameters),
+          std::move(minimum.parameters),
+          minimum.loss,
+          minimum.gradient_norm,
+          minimum.iterations,
+          minimum.status};
+}
+
+/// Fits a family to samples, one per column.
+///
+/// **Shapes** samples Dim x n: any dense Eigen expression with the family's scalar. It is read in
+/// place where it has storage (a matrix, a map, a block, whatever its order and strides), and
+/// evaluated once where it has none. It is not modified.
+///
+/// **Errors** as from a summary, and those of the summary's `add`.
+///
+/// **Example** examples/notebook.cpp
+template <Family F, LossFor<F> L, class Optimizer, SamplesOf<typename F::Scalar, F::Dim> X,
+          class Obs = NoObserver>
+requires Observer < std::remove_reference_t<Obs>,
+typename F::Parameters >
+    &&OptimizerFor<Optimizer, ObjectiveOf<L, F>, typename F::Parameters> Fit<F> fit(
+        const F& family, const L& loss, const Optimizer& optimizer, const X& samples,
+        Obs&& observer = {}) {
+  auto summary = loss.summary(family);
+  summary.add(samples);
+  return fit(family, loss, optimizer, std::as_const(summary), observer);
+}
+
+/// The same composition for samples that keep arriving, as inside a simulation.
+///
+/// **Cost** of `observe`: that of the summary's `add`; of `fit`: the iterations alone.
+///
+/// **Example** examples/simulation.cpp
+template <Family F, LossFor<F> L, class Optimizer>
+requires OptimizerFor < Optimizer, ObjectiveOf<L, F>,
+typename F::Parameters > class Estimator {
+ public:
+  using Scalar = typename F::Scalar;
+  using Summary = SummaryOf<L, F>;
+
+  Estimator(F family, L loss, Optimizer optimizer)
+      : family_(std::move(family)),
+        loss_(std::move(loss)),
+        optimizer_(std::move(optimizer)),
+        summary_(loss_.summary(family_)) {}
+
+  /// Takes in one sample (a Dim-vector) or a block of them, one per column. Throws as the summary's
+  /// `add` does, and is then as it was before the call.
+  template <SamplesOf<Scalar, F::Dim> X>
+  void observe(const X& samples) {
+    summary_.add(samples);
+  }
+
+  /// Takes in samples with weights, where the summary knows them.
+  template <SamplesOf<Scalar, F::Dim> X, WeightsOf<Scalar> W>
+  requires requires(Summary& summary, const X& samples, const W& weights) {
+    summary.add(samples, weights);
+  }
+  void observe(const X& samples, const W& weights) { summary_.add(samples, weights); }
+
+  /// Takes in all that `other` has seen. Family, loss and optimizer remain this one's.
+  void merge(const Estimator& other) { summary_.merge(other.summary_); }
+
+  /// How much was seen: the sum of the weights, one each unless given.
+  auto count() const { return summary_.count(); }
+
+  const Summary& summary() const { return summary_; }
+
+  /// Fits what has been seen so far; the estimator goes on from there.
+  template <class Obs = NoObserver>
+  requires Observer < std::remove_reference_t<Obs>,
+  typename F::Parameters > Fit<F> fit(Obs&& observer = {}) const {
+    return scorematch::fit(family_, loss_, optimizer_, summary_, observer);
+  }
+
+ private:
+  F family_;
+  L loss_;
+  Optimizer optimizer_;
+  Summary summary_;
+};
+
+}  // namespace scorematch

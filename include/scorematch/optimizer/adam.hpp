@@ -1,0 +1,65 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/optimizer/descent.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+
+namespace scorematch {
+
+/// Adam (Kingma and Ba 2015, Algorithm 1): a step size for each parameter from running means of
+/// the gradient and its square.
+///
+/// **Math** m <- beta1 m + (1 - beta1) g, v <- beta2 v + (1 - beta2) g^2,
+/// theta <- theta - learning_rate m^ / (sqrt(v^) + epsilon) with m^ = m / (1 - beta1^t) and
+/// v^ = v / (1 - beta2^t), until |g| <= gradient_tolerance |loss|.
+///
+/// A step has about the size of the learning rate, whatever the size of the gradient.
+///
+/// **Errors** as `GradientDescent`; beta1 and beta2 must lie in [0, 1), epsilon above 0.
+///
+/// **Cost** as `GradientDescent`, and two more parameter vectors.
+struct Adam {
+  double learning_rate = 1e-2;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  Eigen::Index max_iterations = 10000;
+  /// Relative to |loss|.
+  double gradient_tolerance = 1e-8;
+
+  template <class Parameters, Objective<Parameters> Obj, Observer<Parameters> Obs>
+  Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs& observer) const {
+    using std::isfinite;
+    using std::sqrt;
+    using Scalar = typename Parameters::Scalar;
+    detail::require_descent_options("Adam", *this);
+    detail::require_option(beta1 >= 0 && beta1 < 1, "Adam", "beta1", beta1, "a number in [0, 1)");
+    detail::require_option(beta2 >= 0 && beta2 < 1, "Adam", "beta2", beta2, "a number in [0, 1)");
+    detail::require_option(isfinite(epsilon) && epsilon > 0, "Adam", "epsilon", epsilon,
+                           "a finite number above 0");
+    const Scalar rate = static_cast<Scalar>(learning_rate);
+    const Scalar b1 = static_cast<Scalar>(beta1);
+    const Scalar b2 = static_cast<Scalar>(beta2);
+    const Scalar guard = static_cast<Scalar>(epsilon);
+    Scalar b1_power(1);
+    Scalar b2_power(1);
+    Parameters first = Parameters::Zero(start.size());
+    Parameters second = Parameters::Zero(start.size());
+    return detail::descend(*this, objective, start, observer,
+                           [&](Parameters& theta, const Parameters& gradient, Eigen::Index) {
+                             first = b1 * first + (1 - b1) * gradient;
+                             second = b2 * second + (1 - b2) * gradient.cwiseAbs2();
+                             b1_power *= b1;
+                             b2_power *= b2;
+                             const Scalar scale = rate / (1 - b1_power);
+                             const Scalar root = sqrt(1 - b2_power);
+                             theta.array() -=
+                                 scale * first.array() / (second.array().sqrt() / root + guard);
+                           });
+  }
+};
+
+}  // namespace scorematch

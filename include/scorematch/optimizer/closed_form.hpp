@@ -1,0 +1,29 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/optimizer/descent.hpp>
+
+namespace scorematch {
+
+/// The exact minimum, for objectives that know it (`HasMinimizer`). No iterations, no options; the
+/// start is not used and the observer is not called.
+///
+/// **Math** for a full Gaussian, under score matching as under maximum likelihood: mu = m, Sigma =
+/// S.
+///
+/// **Cost** of the objective's `minimizer()`, and one value and gradient to report.
+struct ClosedForm {
+  template <class Parameters, HasMinimizer<Parameters> Obj, Observer<Parameters> Obs>
+  Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs&) const {
+    using std::isfinite;
+    using Scalar = typename Parameters::Scalar;
+    Minimum<Parameters> at{objective.minimizer(), Scalar(0), Scalar(0), 0, Status::converged};
+    Parameters gradient(start.size());
+    at.loss = objective(at.parameters, gradient);
+    at.gradient_norm = detail::gradient_norm(gradient);
+    if (!isfinite(at.loss) || !isfinite(at.gradient_norm)) at.status = Status::diverged;
+    return at;
+  }
+};
+
+}  // namespace scorematch

@@ -1,0 +1,19 @@
+// scorematch: probability models fitted by matching the gradient of the log density.
+//
+// This header is the whole library; it needs Eigen alone. Example programs are in examples/.
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/data/moments.hpp>
+#include <scorematch/distribution/gaussian.hpp>
+#include <scorematch/family/gaussian_family.hpp>
+#include <scorematch/fit.hpp>
+#include <scorematch/loss/negative_log_likelihood.hpp>
+#include <scorematch/loss/score_matching.hpp>
+#include <scorematch/observer.hpp>
+#include <scorematch/optimizer/adam.hpp>
+#include <scorematch/optimizer/closed_form.hpp>
+#include <scorematch/optimizer/gradient_descent.hpp>
+#include <scorematch/optimizer/momentum.hpp>
+#include <scorematch/status.hpp>
+#include <scorematch/version.hpp>
