@@ -49,7 +49,7 @@ typename Start::PlainObject >
   if (from.size() < 1) detail::fail("start has 0 entries; expected at least 1");
   for (Eigen::Index i = 0; i < from.size(); ++i) {
     if (!isfinite(from(i))) {
-      detail::fail(detail::entry("start", i, from(i)) + "; expected a finite value");
+      detail::fail(detail::entry("start", i, from(i)), "; expected a finite value");
     }
   }
   if constexpr (DetectsUnbounded<std::remove_reference_t<Obj>>) {

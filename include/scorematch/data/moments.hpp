@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <type_traits>
 
 namespace scorematch {
@@ -100,15 +101,15 @@ class Moments {
   /// Adds everything `other` has seen. Merging with an empty one is the identity to the bit.
   void merge(const Moments& other) {
     if (other.dimension() != dimension()) {
-      detail::fail("Moments::merge: other has dimension " + detail::to_text(other.dimension()) +
-                   "; expected " + detail::to_text(dimension()));
+      detail::fail("Moments::merge: other has dimension ", other.dimension(), "; expected ",
+                   dimension());
     }
     Sums total = sums_;
     total.merge(other.sums_);
     if (!total.representable()) {
       detail::fail(
-          "Moments::merge: other has mean(0) = " + detail::to_text(other.mean()(0)) +
-          ", this has mean(0) = " + detail::to_text(mean()(0)) +
+          "Moments::merge: other has mean(0) = ", other.mean()(0),
+          ", this has mean(0) = ", mean()(0),
           "; expected means whose squared difference does not overflow (rescale the samples)");
     }
     sums_ = total;
@@ -176,15 +177,14 @@ class Moments {
 
   static void require_dimension(Eigen::Index dimension) {
     if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
-      detail::fail("Moments: dimension = " + detail::to_text(dimension) + "; expected " +
-                   (Dim == Eigen::Dynamic ? "at least 1" : detail::to_text(Dim)));
+      detail::fail("Moments: dimension = ", dimension, "; expected ",
+                   Dim == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(Dim));
     }
   }
 
   void require_samples(const char* what) const {
     if (!(sums_.weight > 0)) {
-      detail::fail("Moments: no samples (count = 0); the " + std::string(what) +
-                   " needs at least one");
+      detail::fail("Moments: no samples (count = 0); the ", what, " needs at least one");
     }
   }
 
@@ -322,7 +322,7 @@ class Moments {
         }
       }
     }
-    detail::fail(detail::entry("samples", row, column, samples(row, column)) +
+    detail::fail(detail::entry("samples", row, column, samples(row, column)),
                  "; expected samples whose squared differences do not overflow (rescale them)");
   }
 

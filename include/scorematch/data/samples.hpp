@@ -27,7 +27,7 @@ void with_coefficients(const X& expression, Use&& use) {
 template <class X>
 void require_rows(const X& samples, Eigen::Index dimension) {
   if (samples.rows() != dimension) {
-    fail("samples have " + to_text(samples.rows()) + " rows; expected " + to_text(dimension) +
+    fail("samples have ", samples.rows(), " rows; expected ", dimension,
          " (one sample per column, one row per coordinate)");
   }
 }
@@ -38,7 +38,7 @@ void require_finite(const X& samples) {
   for (Eigen::Index j = 0; j < samples.cols(); ++j) {
     for (Eigen::Index i = 0; i < samples.rows(); ++i) {
       if (!isfinite(samples(i, j))) {
-        fail(entry("samples", i, j, samples(i, j)) + "; expected a finite value");
+        fail(entry("samples", i, j, samples(i, j)), "; expected a finite value");
       }
     }
   }
@@ -48,12 +48,12 @@ template <class W>
 void require_weights(const W& weights, Eigen::Index samples) {
   using std::isfinite;
   if (weights.size() != samples) {
-    fail("weights have " + to_text(weights.size()) + " entries; expected one for each of the " +
-         to_text(samples) + " samples");
+    fail("weights have ", weights.size(), " entries; expected one for each of the ", samples,
+         " samples");
   }
   for (Eigen::Index j = 0; j < samples; ++j) {
     if (!(weights(j) >= 0) || !isfinite(weights(j))) {
-      fail(entry("weights", j, weights(j)) + "; expected a finite number, at least 0");
+      fail(entry("weights", j, weights(j)), "; expected a finite number, at least 0");
     }
   }
 }

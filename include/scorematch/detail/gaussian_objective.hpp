@@ -33,8 +33,8 @@ class GaussianObjective {
       : family_(family), root_(Matrix::Zero(family.dimension(), family.dimension())) {
     const Eigen::Index d = family.dimension();
     if (moments.dimension() != d) {
-      fail("the moments have dimension " + to_text(moments.dimension()) + "; expected " +
-           to_text(d) + ", as the family has it");
+      fail("the moments have dimension ", moments.dimension(), "; expected ", d,
+           ", as the family has it");
     }
     if (!(moments.count() > 0)) fail("no samples (count = 0); expected at least one");
     mean_ = moments.mean();

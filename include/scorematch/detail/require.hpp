@@ -15,17 +15,6 @@
 
 namespace scorematch::detail {
 
-// Throws std::invalid_argument; without exceptions, prints the same sentence and aborts.
-[[noreturn]] inline void fail(const std::string& sentence) {
-  const std::string message = "scorematch: " + sentence;
-#if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
-  throw std::invalid_argument(message);
-#else
-  std::fputs((message + "\n").c_str(), stderr);
-  std::abort();
-#endif
-}
-
 template <class Number>
 std::string to_text(const Number& number) {
   if constexpr (std::is_integral_v<Number>) {
@@ -37,25 +26,46 @@ std::string to_text(const Number& number) {
   }
 }
 
+inline void append(std::string& sentence, const std::string& words) { sentence += words; }
+inline void append(std::string& sentence, const char* words) { sentence += words; }
+template <class Number>
+requires std::is_arithmetic_v<Number>
+void append(std::string& sentence, Number number) { sentence += to_text(number); }
+
+// Throws std::invalid_argument with the parts, words and numbers, as one sentence. Without
+// exceptions, prints the sentence and aborts.
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::string sentence = "scorematch: ";
+  (append(sentence, parts), ...);
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
+  throw std::invalid_argument(sentence);
+#else
+  sentence += '\n';
+  std::fputs(sentence.c_str(), stderr);
+  std::abort();
+#endif
+}
+
 // "samples(row 1, column 7) = nan"
 template <class Number, class Index>
 std::string entry(const char* argument, Index row, Index column, const Number& value) {
-  return std::string(argument) + "(row " + to_text(row) + ", column " + to_text(column) +
-         ") = " + to_text(value);
+  std::string text = argument;
+  return text + "(row " + to_text(row) + ", column " + to_text(column) + ") = " + to_text(value);
 }
 
+// "start(3) = nan"
 template <class Number, class Index>
 std::string entry(const char* argument, Index index, const Number& value) {
-  return std::string(argument) + "(" + to_text(index) + ") = " + to_text(value);
+  std::string text = argument;
+  return text + "(" + to_text(index) + ") = " + to_text(value);
 }
 
 // "GradientDescent: learning_rate = -1; expected a finite number above 0"
 template <class Number>
 void require_option(bool holds, const char* owner, const char* option, const Number& value,
                     const char* expected) {
-  if (!holds) {
-    fail(std::string(owner) + ": " + option + " = " + to_text(value) + "; expected " + expected);
-  }
+  if (!holds) fail(owner, ": ", option, " = ", value, "; expected ", expected);
 }
 
 }  // namespace scorematch::detail

@@ -130,7 +130,7 @@ class Gaussian {
     require_shapes("cholesky", mean, cholesky);
     for (Eigen::Index i = 0; i < cholesky.rows(); ++i) {
       if (!(cholesky(i, i) > 0)) {
-        detail::fail(detail::entry("cholesky", i, i, cholesky(i, i)) +
+        detail::fail(detail::entry("cholesky", i, i, cholesky(i, i)),
                      "; expected a diagonal above 0");
       }
     }
@@ -149,7 +149,7 @@ class Gaussian {
     const Scalar rounding = Scalar(100 * d) * std::numeric_limits<Scalar>::epsilon();
     for (Eigen::Index i = 0; i < d; ++i) {
       if (!(covariance(i, i) > 0)) {
-        detail::fail(detail::entry("covariance", i, i, covariance(i, i)) +
+        detail::fail(detail::entry("covariance", i, i, covariance(i, i)),
                      "; expected a variance above 0");
       }
     }
@@ -157,18 +157,17 @@ class Gaussian {
       for (Eigen::Index i = j + 1; i < d; ++i) {
         const Scalar scale = sqrt(covariance(i, i)) * sqrt(covariance(j, j));
         if (abs(covariance(i, j) - covariance(j, i)) > rounding * scale) {
-          detail::fail("the covariance is not symmetric: " +
-                       detail::entry("covariance", i, j, covariance(i, j)) + ", " +
-                       detail::entry("covariance", j, i, covariance(j, i)) +
+          detail::fail("the covariance is not symmetric: ",
+                       detail::entry("covariance", i, j, covariance(i, j)), ", ",
+                       detail::entry("covariance", j, i, covariance(j, i)),
                        "; expected them equal");
         }
       }
     }
     const detail::CovarianceRoot<Scalar, Dim> root(covariance);
     if (!root.positive_definite) {
-      detail::fail(
-          "the covariance, covariance(row 0, column 0) = " + detail::to_text(covariance(0, 0)) +
-          ", is not positive definite; expected every eigenvalue above 0");
+      detail::fail("the covariance, covariance(row 0, column 0) = ", covariance(0, 0),
+                   ", is not positive definite; expected every eigenvalue above 0");
     }
     return root.lower;
   }
@@ -176,9 +175,8 @@ class Gaussian {
   static void require_shapes(const char* argument, const Vector& mean, const Matrix& matrix) {
     if (mean.size() < 1) detail::fail("mean has 0 entries; expected at least 1");
     if (matrix.rows() != mean.size() || matrix.cols() != mean.size()) {
-      detail::fail(std::string(argument) + " is " + detail::to_text(matrix.rows()) + " x " +
-                   detail::to_text(matrix.cols()) + "; expected " + detail::to_text(mean.size()) +
-                   " x " + detail::to_text(mean.size()) + ", as the mean has it");
+      detail::fail(argument, " is ", matrix.rows(), " x ", matrix.cols(), "; expected ",
+                   mean.size(), " x ", mean.size(), ", as the mean has it");
     }
     require_finite("mean", mean);
   }
@@ -189,7 +187,7 @@ class Gaussian {
     for (Eigen::Index j = 0; j < matrix.cols(); ++j) {
       for (Eigen::Index i = 0; i < matrix.rows(); ++i) {
         if (!isfinite(matrix(i, j))) {
-          detail::fail(detail::entry(argument, i, j, matrix(i, j)) + "; expected a finite value");
+          detail::fail(detail::entry(argument, i, j, matrix(i, j)), "; expected a finite value");
         }
       }
     }
@@ -198,8 +196,7 @@ class Gaussian {
   template <class X>
   Vector whiten(const X& x) const {
     if (x.rows() != dimension() || x.cols() != 1) {
-      detail::fail("x is " + detail::to_text(x.rows()) + " x " + detail::to_text(x.cols()) +
-                   "; expected " + detail::to_text(dimension()) + " x 1");
+      detail::fail("x is ", x.rows(), " x ", x.cols(), "; expected ", dimension(), " x 1");
     }
     Vector difference = x.matrix() - mean_;
     cholesky_.template triangularView<Eigen::Lower>().solveInPlace(difference);

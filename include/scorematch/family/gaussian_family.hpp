@@ -7,6 +7,7 @@
 #include <Eigen/Core>
 
 #include <cmath>
+#include <string>
 
 namespace scorematch {
 
@@ -37,8 +38,8 @@ class GaussianFamily {
   /// **Errors** std::invalid_argument for a dimension below 1, or other than a fixed Dim.
   explicit GaussianFamily(Eigen::Index dimension) : dimension_(dimension) {
     if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
-      detail::fail("GaussianFamily: dimension = " + detail::to_text(dimension) + "; expected " +
-                   (Dim == Eigen::Dynamic ? "at least 1" : detail::to_text(Dim)));
+      detail::fail("GaussianFamily: dimension = ", dimension, "; expected ",
+                   Dim == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(Dim));
     }
   }
 
@@ -61,9 +62,8 @@ class GaussianFamily {
   /// The coordinates of a Gaussian: the inverse of `distribution`.
   Parameters parameters(const Distribution& gaussian) const {
     if (gaussian.dimension() != dimension()) {
-      detail::fail("GaussianFamily::parameters: the Gaussian has dimension " +
-                   detail::to_text(gaussian.dimension()) + "; expected " +
-                   detail::to_text(dimension()));
+      detail::fail("GaussianFamily::parameters: the Gaussian has dimension ", gaussian.dimension(),
+                   "; expected ", dimension());
     }
     return pack(gaussian.mean(), gaussian.cholesky());
   }
@@ -98,12 +98,11 @@ class GaussianFamily {
   void require_parameters(const Parameters& theta) const {
     using std::isfinite;
     if (theta.size() != parameter_count()) {
-      detail::fail("theta has " + detail::to_text(theta.size()) + " entries; expected " +
-                   detail::to_text(parameter_count()));
+      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
     }
     for (Eigen::Index i = 0; i < theta.size(); ++i) {
       if (!isfinite(theta(i))) {
-        detail::fail(detail::entry("theta", i, theta(i)) + "; expected a finite value");
+        detail::fail(detail::entry("theta", i, theta(i)), "; expected a finite value");
       }
     }
   }

@@ -1,0 +1,7 @@
+include("${CMAKE_CURRENT_LIST_DIR}/scorematchEigen.cmake")
+if(scorematch_eigen_problem)
+  set(scorematch_FOUND FALSE)
+  set(scorematch_NOT_FOUND_MESSAGE "${scorematch_eigen_problem}")
+else()
+  include("${CMAKE_CURRENT_LIST_DIR}/scorematchTargets.cmake")
+endif()
