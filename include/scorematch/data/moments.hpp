@@ -292,11 +292,16 @@ class Moments {
             columns(i, j) = static_cast<Sum>(samples(i, start + j)) - part.pivot(i);
           }
         }
-        if constexpr (weighted) {
-          shift.noalias() = columns * weight.head(size) / added;
-        } else {
-          shift = columns.rowwise().sum() / added;
+        // Column by column, so that weights of one give the bits of no weights.
+        shift.setZero();
+        for (Eigen::Index j = 0; j < size; ++j) {
+          if constexpr (weighted) {
+            shift += weight(j) * columns.col(j);
+          } else {
+            shift += columns.col(j);
+          }
         }
+        shift /= added;
         columns.colwise() -= shift;
         shift -= part.offset;
         if constexpr (weighted) columns *= weight.head(size).cwiseSqrt().asDiagonal();
