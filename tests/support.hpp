@@ -3,8 +3,11 @@
 
 #include <scorematch/scorematch.hpp>
 
+#include <Eigen/Dense>
+
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -14,6 +17,9 @@ namespace support {
 namespace sm = scorematch;
 
 using Rng = std::mt19937_64;
+
+inline constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 template <class Scalar, int Rows = Eigen::Dynamic>
 Eigen::Matrix<Scalar, Rows, Eigen::Dynamic> normals(Eigen::Index rows, Eigen::Index columns,

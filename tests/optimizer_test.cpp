@@ -1,0 +1,203 @@
+#include "support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+namespace {
+
+using namespace support;
+
+// 1 + sum k (x_k - k)^2 / 2: a minimum of 1 at (0, 1, 2, ...), curvatures 1, 2, 3, ...
+struct Bowl {
+  template <class Vector>
+  typename Vector::Scalar operator()(const Vector& x, Vector& gradient) const {
+    using Scalar = typename Vector::Scalar;
+    Scalar value(1);
+    for (Eigen::Index k = 0; k < x.size(); ++k) {
+      const Scalar r = x(k) - static_cast<Scalar>(k);
+      gradient(k) = static_cast<Scalar>(k + 1) * r;
+      value += static_cast<Scalar>(k + 1) * r * r / 2;
+    }
+    return value;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("iterative optimizers reach the minimum of a bowl, fixed and dynamic", Optimizer,
+                   sm::GradientDescent, sm::Momentum, sm::Adam) {
+  const auto check = [](const auto& start, double tolerance) {
+    const Optimizer optimizer{.learning_rate = 0.05, .max_iterations = 100000};
+    const auto minimum = sm::minimize(optimizer, Bowl{}, start);
+    CHECK(minimum.status == sm::Status::converged);
+    CHECK(double(minimum.gradient_norm) <= tolerance * double(minimum.loss));
+    for (Eigen::Index k = 0; k < start.size(); ++k) {
+      CHECK(std::abs(double(minimum.parameters(k)) - double(k)) <= 2 * tolerance);
+    }
+    // What is reported is what the objective says there.
+    auto gradient = start;
+    CHECK(Bowl{}(minimum.parameters, gradient) == minimum.loss);
+    CHECK(gradient.norm() == minimum.gradient_norm);
+  };
+  check(Eigen::Vector4d(9, -9, 9, -9), 1e-8);
+  check(Eigen::VectorXd(Eigen::Vector3d(9, -9, 9)), 1e-8);
+  check(Eigen::Vector2f(9, -9), 4e-6);
+  check(Eigen::Vector<long double, 1>(9.0L), 1e-8);
+}
+
+TEST_CASE("one step of each method is the one of its paper") {
+  const Eigen::Vector2d start(3, 5);
+  const Eigen::Vector2d gradient(3, 8);  // of Bowl at start
+  const auto after = [&](const auto& optimizer, Eigen::Index steps) {
+    std::vector<Eigen::Vector2d> path;
+    sm::minimize(optimizer, Bowl{}, start, [&](const auto& state) {
+      path.push_back(state.parameters);
+      return state.iteration < steps;
+    });
+    return path.back();
+  };
+  CHECK((after(sm::GradientDescent{.learning_rate = 0.1}, 1) - (start - 0.1 * gradient)).norm() <= 1e-15);
+
+  const Eigen::Vector2d first = start - 0.1 * gradient;
+  const Eigen::Vector2d next_gradient(first(0), 2 * (first(1) - 1));
+  const Eigen::Vector2d heavy = first + 0.9 * (first - start) - 0.1 * next_gradient;
+  CHECK((after(sm::Momentum{.learning_rate = 0.1, .momentum = 0.9}, 2) - heavy).norm() <= 1e-14);
+  CHECK(same_bits(after(sm::Momentum{.learning_rate = 0.1, .momentum = 0}, 7),
+                  after(sm::GradientDescent{.learning_rate = 0.1}, 7)));
+
+  // Adam's first step is the learning rate along the signs; the second from its running means.
+  const sm::Adam adam{.learning_rate = 0.1, .epsilon = 1e-8};
+  const Eigen::Vector2d one = start - Eigen::Vector2d(0.1, 0.1);
+  CHECK((after(adam, 1) - one).norm() <= 1e-8);
+  const Eigen::Vector2d g2(one(0), 2 * (one(1) - 1));
+  const Eigen::Array2d m = (0.9 * 0.1 * gradient + 0.1 * g2).array() / (1 - 0.81);
+  const Eigen::Array2d v = (0.999 * 0.001 * gradient.array().square() + 0.001 * g2.array().square()) /
+                           (1 - 0.999 * 0.999);
+  CHECK((after(adam, 2).array() - (one.array() - 0.1 * m / (v.sqrt() + 1e-8))).matrix().norm() <= 1e-8);
+}
+
+TEST_CASE("the observer sees each step once, from where it left, and can stop") {
+  const Eigen::Vector2d start(3, 5);
+  std::vector<double> losses;
+  Eigen::Vector2d previous = start;
+  const auto minimum =
+      sm::minimize(sm::GradientDescent{.learning_rate = 0.1, .max_iterations = 10}, Bowl{}, start,
+                   [&](const sm::IterationState<Eigen::Vector2d>& state) {
+                     Eigen::Vector2d gradient;
+                     CHECK(state.loss == Bowl{}(previous, gradient));
+                     CHECK(state.gradient_norm == gradient.norm());
+                     losses.push_back(state.loss);
+                     CHECK(state.iteration == Eigen::Index(losses.size()));
+                     previous = state.parameters;
+                   });
+  CHECK(minimum.status == sm::Status::iteration_limit);
+  CHECK(minimum.iterations == 10);
+  CHECK(losses.size() == 10);
+  CHECK(same_bits(minimum.parameters, previous));
+
+  sm::LossHistory<> history;
+  sm::minimize(sm::GradientDescent{.learning_rate = 0.1, .max_iterations = 10}, Bowl{}, start, history);
+  CHECK(history.losses == losses);
+
+  const auto stopped = sm::minimize(sm::GradientDescent{.learning_rate = 0.1}, Bowl{}, start,
+                                    [](const auto& state) { return state.iteration < 3; });
+  CHECK(stopped.status == sm::Status::stopped);
+  CHECK(stopped.iterations == 3);
+
+  std::FILE* stream = std::tmpfile();
+  REQUIRE(stream != nullptr);
+  sm::minimize(sm::GradientDescent{.learning_rate = 0.1, .max_iterations = 10}, Bowl{}, start,
+               sm::PrintEvery{4, stream});
+  std::rewind(stream);
+  char text[512] = {};
+  const std::size_t size = std::fread(text, 1, sizeof text - 1, stream);
+  std::fclose(stream);
+  const std::string printed(text, size);
+  CHECK(contains(printed, "iteration 4: loss "));
+  CHECK(contains(printed, "iteration 8: loss "));
+  CHECK_FALSE(contains(printed, "iteration 10"));
+}
+
+TEST_CASE("a start at the minimum has converged, without a step") {
+  const auto minimum = sm::minimize(sm::GradientDescent{}, Bowl{}, Eigen::Vector2d(0, 1));
+  CHECK(minimum.status == sm::Status::converged);
+  CHECK(minimum.iterations == 0);
+}
+
+TEST_CASE_TEMPLATE("what is not finite is never returned", Optimizer, sm::GradientDescent,
+                   sm::Momentum, sm::Adam) {
+  // Fine to the right of zero, and not a number to its left: the steps walk into it.
+  for (const double bad : {not_a_number, infinity, -infinity}) {
+    for (const bool in_gradient : {false, true}) {
+      const auto cliff = [&](const Eigen::Vector2d& x, Eigen::Vector2d& gradient) {
+        gradient << 1, in_gradient && x(0) < 0 ? bad : 0;
+        return !in_gradient && x(0) < 0 ? bad : x(0);
+      };
+      const auto minimum = sm::minimize(Optimizer{.learning_rate = 0.3}, cliff, Eigen::Vector2d(1, 0));
+      CHECK(minimum.status == sm::Status::diverged);
+      CHECK(minimum.parameters.allFinite());
+      CHECK(minimum.parameters(0) >= 0);
+      CHECK(std::isfinite(minimum.loss));
+      CHECK(std::isfinite(minimum.gradient_norm));
+      CHECK(minimum.iterations >= 1);
+      const auto at_once = sm::minimize(Optimizer{}, cliff, Eigen::Vector2d(-1, 0));
+      CHECK(at_once.status == sm::Status::diverged);
+      CHECK(same_bits(at_once.parameters, Eigen::Vector2d(-1, 0)));
+    }
+  }
+  const auto far = sm::minimize(Optimizer{.learning_rate = 1e300}, Bowl{}, Eigen::Vector2d(3, 5));
+  CHECK(far.status == sm::Status::diverged);
+  CHECK(far.parameters.allFinite());
+}
+
+TEST_CASE("a gradient whose square overflows is still finite") {
+  const auto steep = [](const Eigen::Vector2d& x, Eigen::Vector2d& gradient) {
+    gradient = 1e200 * x;
+    return 1e200 * x.squaredNorm() / 2 + 1e190;
+  };
+  const auto minimum =
+      sm::minimize(sm::GradientDescent{.learning_rate = 1e-201}, steep, Eigen::Vector2d(1, 2));
+  CHECK(minimum.status == sm::Status::converged);
+  CHECK(minimum.parameters.norm() <= 1e-8);
+}
+
+TEST_CASE("the tolerance is relative, so the units of the loss do not matter") {
+  for (const double unit : {0x1p-60, 1.0, 0x1p60}) {
+    const auto scaled = [unit](const Eigen::Vector2d& x, Eigen::Vector2d& gradient) {
+      const double value = Bowl{}(x, gradient);
+      gradient *= unit;
+      return unit * value;
+    };
+    const auto minimum =
+        sm::minimize(sm::GradientDescent{.learning_rate = 0.1 / unit}, scaled, Eigen::Vector2d(3, 5));
+    const auto plain =
+        sm::minimize(sm::GradientDescent{.learning_rate = 0.1}, Bowl{}, Eigen::Vector2d(3, 5));
+    CHECK(minimum.status == sm::Status::converged);
+    CHECK(minimum.iterations == plain.iterations);
+  }
+}
+
+TEST_CASE("a const objective, a mutable one, and an Eigen expression as start") {
+  const Bowl bowl;
+  CHECK(sm::minimize(sm::Adam{}, bowl, Eigen::Vector2d(1, 1)).status == sm::Status::converged);
+  int calls = 0;
+  auto counting = [&calls](const Eigen::Vector2d& x, Eigen::Vector2d& gradient) mutable {
+    ++calls;
+    return Bowl{}(x, gradient);
+  };
+  const auto minimum = sm::minimize(sm::GradientDescent{.learning_rate = 0.1}, counting,
+                                    2 * Eigen::Vector2d(1, 1));
+  CHECK(calls == minimum.iterations + 1);
+}
+
+TEST_CASE("statuses have names and a sentence each") {
+  for (const auto status :
+       {sm::Status::converged, sm::Status::iteration_limit, sm::Status::stopped, sm::Status::diverged,
+        sm::Status::line_search_failed, sm::Status::unbounded}) {
+    CHECK(to_string(status) != "unknown");
+    CHECK(explain(status).size() > 20);
+  }
+  const std::string cure(explain(sm::Status::unbounded));
+  for (const char* word : {"ridge", "denoising sigma", "L1 penalty"}) CHECK(contains(cure, word));
+}
