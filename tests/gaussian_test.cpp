@@ -18,7 +18,8 @@ Eigen::MatrixXd random_factor(Eigen::Index d, Rng& rng) {
 
 }  // namespace
 
-TEST_CASE("the density is the formula of the definition, and the precision inverts the covariance") {
+TEST_CASE(
+    "the density is the formula of the definition, and the precision inverts the covariance") {
   Rng rng(1);
   for (Eigen::Index d = 1; d <= 10; ++d) {
     CAPTURE(d);
@@ -30,13 +31,12 @@ TEST_CASE("the density is the formula of the definition, and the precision inver
                               Eigen::MatrixXd::Identity(d, d).eval()) <= 1e-12);
     CHECK(same_bits(gaussian.precision(), gaussian.precision().transpose()));
     const Eigen::VectorXd x = normals<double>(d, 1, rng);
-    const double expected =
-        -0.5 * (x - mean).dot(covariance.fullPivLu().solve(x - mean)) -
-        0.5 * std::log(covariance.determinant()) - 0.5 * double(d) * std::log(2 * std::numbers::pi);
+    const double expected = -0.5 * (x - mean).dot(covariance.fullPivLu().solve(x - mean)) -
+                            0.5 * std::log(covariance.determinant()) -
+                            0.5 * double(d) * std::log(2 * std::numbers::pi);
     CHECK(gaussian.log_density(x) == doctest::Approx(expected).epsilon(1e-12));
     CHECK(gaussian.density(x) == doctest::Approx(std::exp(expected)).epsilon(1e-11));
-    CHECK(gaussian.laplacian() ==
-          doctest::Approx(-covariance.inverse().trace()).epsilon(1e-11));
+    CHECK(gaussian.laplacian() == doctest::Approx(-covariance.inverse().trace()).epsilon(1e-11));
   }
 }
 
@@ -116,8 +116,8 @@ TEST_CASE("a Gaussian keeps its covariance, symmetric to the bit, at every scale
   CHECK(spread.cholesky()(2, 2) == doctest::Approx(1e100));
 }
 
-TEST_CASE_TEMPLATE("log-Cholesky coordinates and Gaussians map to each other", Scalar, float, double,
-                   long double) {
+TEST_CASE_TEMPLATE("log-Cholesky coordinates and Gaussians map to each other", Scalar, float,
+                   double, long double) {
   Rng rng(6);
   for (Eigen::Index d = 1; d <= 8; ++d) {
     const sm::GaussianFamily<Scalar> family(d);

@@ -32,7 +32,8 @@ struct LikelihoodDefinition {
       sum += difference.dot(precision * difference) / 2;
     }
     return sum / static_cast<long double>(samples.cols()) +
-           (std::log(covariance.determinant()) + static_cast<long double>(mean.size()) * log_2pi) / 2;
+           (std::log(covariance.determinant()) + static_cast<long double>(mean.size()) * log_2pi) /
+               2;
   }
 };
 
@@ -75,8 +76,8 @@ struct GradientProblem {
   decltype(Loss{}.objective(long_family, Loss{}.summary(long_family))) long_objective;
 
   GradientProblem(Eigen::Index d, double scale, double spread, Rng& rng)
-      : GradientProblem(d, make_samples(d, scale, spread, rng),
-                        make_theta(d, scale, spread, rng)) {}
+      : GradientProblem(d, make_samples(d, scale, spread, rng), make_theta(d, scale, spread, rng)) {
+  }
 
   GradientProblem(Eigen::Index d, const Eigen::MatrixXd& samples, const Eigen::VectorXd& point)
       : family(d),
@@ -165,7 +166,8 @@ TEST_CASE_TEMPLATE("the same checker catches planted errors", Loss, sm::ScoreMat
         GradientProblem<Loss> problem(d, scale, spread, rng);
         const Eigen::VectorXd right = problem.gradient();
         REQUIRE(problem.error(right) <= 1e-7);
-        const Eigen::VectorXd natural = right.cwiseProduct(natural_scale(problem.family, problem.theta));
+        const Eigen::VectorXd natural =
+            right.cwiseProduct(natural_scale(problem.family, problem.theta));
         for (Eigen::Index i = 0; i < right.size(); ++i) {
           // A component below rounding of the others cannot be told from zero.
           if (std::abs(natural(i)) < 1e-6 * natural.cwiseAbs().maxCoeff()) continue;
@@ -233,7 +235,8 @@ TEST_CASE_TEMPLATE("fixed, dynamic and tiled evaluations agree", Loss, sm::Score
   const Eigen::MatrixXd four = random_samples(4, 30, rng);
   const Eigen::VectorXd theta = random_point(sm::GaussianFamily<double>(4), rng);
   const Eigen::VectorXd dynamic = evaluate(sm::GaussianFamily<double>(4), four, theta);
-  CHECK(relative_difference(evaluate(sm::GaussianFamily<double, 4>(), four, theta), dynamic) <= 1e-13);
+  CHECK(relative_difference(evaluate(sm::GaussianFamily<double, 4>(), four, theta), dynamic) <=
+        1e-13);
   // 150 is one whole tile of doubles and a rest, and two tiles and a rest of long doubles.
   const Eigen::MatrixXd many = random_samples(150, 400, rng);
   const sm::GaussianFamily<double> family(150);
@@ -255,8 +258,9 @@ TEST_CASE("a singular sample covariance still has the right loss and gradient") 
       CHECK(problem.objective.unbounded());
       const auto gaussian = problem.family.distribution(theta);
       const Long lower = gaussian.cholesky().cast<long double>();
-      const double expected = double(ScoreMatchingDefinition::value(
-          gaussian.mean().cast<long double>(), lower * lower.transpose(), samples.cast<long double>()));
+      const double expected = double(
+          ScoreMatchingDefinition::value(gaussian.mean().cast<long double>(),
+                                         lower * lower.transpose(), samples.cast<long double>()));
       CHECK(problem.objective(theta) == doctest::Approx(expected).epsilon(1e-11));
       CHECK(problem.error(problem.gradient()) <= 1e-7);
     }

@@ -16,8 +16,7 @@ struct Reference {
   Eigen::Matrix<long double, Eigen::Dynamic, 1> mean;
   Eigen::Matrix<long double, Eigen::Dynamic, Eigen::Dynamic> covariance;
 
-  explicit Reference(const Eigen::MatrixXd& samples,
-                     Eigen::VectorXd weights = Eigen::VectorXd()) {
+  explicit Reference(const Eigen::MatrixXd& samples, Eigen::VectorXd weights = Eigen::VectorXd()) {
     if (weights.size() == 0) weights = Eigen::VectorXd::Ones(samples.cols());
     const auto x = samples.cast<long double>().eval();
     const auto w = weights.cast<long double>().eval();
@@ -44,7 +43,8 @@ void check_against(const M& moments, const Reference& reference, double toleranc
 }
 
 template <class Scalar, int Dim>
-sm::Moments<Scalar, Dim> moments_of(const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& x) {
+sm::Moments<Scalar, Dim> moments_of(
+    const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& x) {
   sm::Moments<Scalar, Dim> moments(x.rows());
   moments.add(x);
   return moments;
@@ -74,7 +74,8 @@ Eigen::MatrixXd alternating(double middle, double low, double high, Eigen::Index
 
 }  // namespace
 
-TEST_CASE("moments equal the two-pass definition, block by block and one by one, fixed and dynamic") {
+TEST_CASE(
+    "moments equal the two-pass definition, block by block and one by one, fixed and dynamic") {
   Rng rng(1);
   const auto check = [&]<int Dim>(std::integral_constant<int, Dim>, Eigen::Index d) {
     for (const Eigen::Index n : {1, 2, 3, 127, 128, 129, 1000, 3001}) {
@@ -100,7 +101,8 @@ TEST_CASE("moments equal the two-pass definition, block by block and one by one,
 }
 
 TEST_CASE("NIST StRD: NumAcc1 to NumAcc4 keep 14 digits of the standard deviation") {
-  // Certified values: mean 10000002, 1.2, 1000000.2, 10000000.2; standard deviation 1, 0.1, 0.1, 0.1.
+  // Certified values: mean 10000002, 1.2, 1000000.2, 10000000.2; standard deviation 1, 0.1, 0.1,
+  // 0.1.
   const Eigen::MatrixXd one = (Eigen::MatrixXd(1, 3) << 10000001, 10000003, 10000002).finished();
   CHECK(digits(standard_deviation(moments_of<double, 1>(one)), 1) >= 14);
   CHECK(moments_of<double, 1>(one).mean()(0) == 10000002);
@@ -139,7 +141,9 @@ TEST_CASE("near-constant data around 1e7 keeps 14 digits in any order and any pa
   const long double mean_k = static_cast<long double>(sum) / n;
   const long double deviation =
       std::sqrt(static_cast<long double>(squares) / n - mean_k * mean_k) / 1048576;
-  const auto deviation_of = [](const auto& moments) { return std::sqrt(moments.covariance()(0, 0)); };
+  const auto deviation_of = [](const auto& moments) {
+    return std::sqrt(moments.covariance()(0, 0));
+  };
 
   for (int order = 0; order < 4; ++order) {
     CAPTURE(order);

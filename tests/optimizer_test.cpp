@@ -57,7 +57,8 @@ TEST_CASE("one step of each method is the one of its paper") {
     });
     return path.back();
   };
-  CHECK((after(sm::GradientDescent{.learning_rate = 0.1}, 1) - (start - 0.1 * gradient)).norm() <= 1e-15);
+  CHECK((after(sm::GradientDescent{.learning_rate = 0.1}, 1) - (start - 0.1 * gradient)).norm() <=
+        1e-15);
 
   const Eigen::Vector2d first = start - 0.1 * gradient;
   const Eigen::Vector2d next_gradient(first(0), 2 * (first(1) - 1));
@@ -72,9 +73,11 @@ TEST_CASE("one step of each method is the one of its paper") {
   CHECK((after(adam, 1) - one).norm() <= 1e-8);
   const Eigen::Vector2d g2(one(0), 2 * (one(1) - 1));
   const Eigen::Array2d m = (0.9 * 0.1 * gradient + 0.1 * g2).array() / (1 - 0.81);
-  const Eigen::Array2d v = (0.999 * 0.001 * gradient.array().square() + 0.001 * g2.array().square()) /
-                           (1 - 0.999 * 0.999);
-  CHECK((after(adam, 2).array() - (one.array() - 0.1 * m / (v.sqrt() + 1e-8))).matrix().norm() <= 1e-8);
+  const Eigen::Array2d v =
+      (0.999 * 0.001 * gradient.array().square() + 0.001 * g2.array().square()) /
+      (1 - 0.999 * 0.999);
+  CHECK((after(adam, 2).array() - (one.array() - 0.1 * m / (v.sqrt() + 1e-8))).matrix().norm() <=
+        1e-8);
 }
 
 TEST_CASE("the observer sees each step once, from where it left, and can stop") {
@@ -97,7 +100,8 @@ TEST_CASE("the observer sees each step once, from where it left, and can stop") 
   CHECK(same_bits(minimum.parameters, previous));
 
   sm::LossHistory<> history;
-  sm::minimize(sm::GradientDescent{.learning_rate = 0.1, .max_iterations = 10}, Bowl{}, start, history);
+  sm::minimize(sm::GradientDescent{.learning_rate = 0.1, .max_iterations = 10}, Bowl{}, start,
+               history);
   CHECK(history.losses == losses);
 
   const auto stopped = sm::minimize(sm::GradientDescent{.learning_rate = 0.1}, Bowl{}, start,
@@ -134,7 +138,8 @@ TEST_CASE_TEMPLATE("what is not finite is never returned", Optimizer, sm::Gradie
         gradient << 1, in_gradient && x(0) < 0 ? bad : 0;
         return !in_gradient && x(0) < 0 ? bad : x(0);
       };
-      const auto minimum = sm::minimize(Optimizer{.learning_rate = 0.3}, cliff, Eigen::Vector2d(1, 0));
+      const auto minimum =
+          sm::minimize(Optimizer{.learning_rate = 0.3}, cliff, Eigen::Vector2d(1, 0));
       CHECK(minimum.status == sm::Status::diverged);
       CHECK(minimum.parameters.allFinite());
       CHECK(minimum.parameters(0) >= 0);
@@ -169,8 +174,8 @@ TEST_CASE("the tolerance is relative, so the units of the loss do not matter") {
       gradient *= unit;
       return unit * value;
     };
-    const auto minimum =
-        sm::minimize(sm::GradientDescent{.learning_rate = 0.1 / unit}, scaled, Eigen::Vector2d(3, 5));
+    const auto minimum = sm::minimize(sm::GradientDescent{.learning_rate = 0.1 / unit}, scaled,
+                                      Eigen::Vector2d(3, 5));
     const auto plain =
         sm::minimize(sm::GradientDescent{.learning_rate = 0.1}, Bowl{}, Eigen::Vector2d(3, 5));
     CHECK(minimum.status == sm::Status::converged);
@@ -186,15 +191,15 @@ TEST_CASE("a const objective, a mutable one, and an Eigen expression as start") 
     ++calls;
     return Bowl{}(x, gradient);
   };
-  const auto minimum = sm::minimize(sm::GradientDescent{.learning_rate = 0.1}, counting,
-                                    2 * Eigen::Vector2d(1, 1));
+  const auto minimum =
+      sm::minimize(sm::GradientDescent{.learning_rate = 0.1}, counting, 2 * Eigen::Vector2d(1, 1));
   CHECK(calls == minimum.iterations + 1);
 }
 
 TEST_CASE("statuses have names and a sentence each") {
   for (const auto status :
-       {sm::Status::converged, sm::Status::iteration_limit, sm::Status::stopped, sm::Status::diverged,
-        sm::Status::line_search_failed, sm::Status::unbounded}) {
+       {sm::Status::converged, sm::Status::iteration_limit, sm::Status::stopped,
+        sm::Status::diverged, sm::Status::line_search_failed, sm::Status::unbounded}) {
     CHECK(to_string(status) != "unknown");
     CHECK(explain(status).size() > 20);
   }

@@ -36,8 +36,8 @@ Eigen::Matrix<Scalar, Rows, Eigen::Dynamic> normals(Eigen::Index rows, Eigen::In
 template <class Scalar = double, int Rows = Eigen::Dynamic>
 Eigen::Matrix<Scalar, Rows, Eigen::Dynamic> random_samples(Eigen::Index d, Eigen::Index n,
                                                            Rng& rng) {
-  const Eigen::MatrixXd mix = Eigen::MatrixXd::Identity(d, d) +
-                              0.3 / std::sqrt(double(d)) * normals<double>(d, d, rng);
+  const Eigen::MatrixXd mix =
+      Eigen::MatrixXd::Identity(d, d) + 0.3 / std::sqrt(double(d)) * normals<double>(d, d, rng);
   const Eigen::VectorXd mean = normals<double>(d, 1, rng);
   return ((mix * normals<double>(d, n, rng)).colwise() + mean).template cast<Scalar>();
 }
@@ -55,7 +55,8 @@ double relative_difference(const A& actual, const B& expected) {
 }
 
 // Largest difference of two covariances in units of the standard deviations of `expected`.
-inline double covariance_difference(const Eigen::MatrixXd& actual, const Eigen::MatrixXd& expected) {
+inline double covariance_difference(const Eigen::MatrixXd& actual,
+                                    const Eigen::MatrixXd& expected) {
   const Eigen::VectorXd s = expected.diagonal().cwiseSqrt().cwiseInverse();
   return (s.asDiagonal() * (actual - expected) * s.asDiagonal()).cwiseAbs().maxCoeff();
 }

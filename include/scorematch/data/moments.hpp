@@ -71,8 +71,14 @@ class Moments {
   /// bit.
   Matrix covariance() const {
     require_samples("covariance");
-    const SumMatrix full = sums_.scatter.template selfadjointView<Eigen::Lower>();
-    return (full / sums_.weight).template cast<Scalar>();
+    Matrix result(dimension(), dimension());
+    for (Eigen::Index j = 0; j < dimension(); ++j) {
+      for (Eigen::Index i = j; i < dimension(); ++i) {
+        result(i, j) = static_cast<Scalar>(sums_.scatter(i, j) / sums_.weight);
+        result(j, i) = result(i, j);
+      }
+    }
+    return result;
   }
 
   /// Adds one sample (a Dim-vector) or a block of them (Dim x n). An empty block changes nothing.
@@ -158,7 +164,7 @@ class Moments {
       }
       // Pivots within a factor of two of each other subtract without rounding (Sterbenz).
       const SumVector shift = (other.pivot - pivot) + (other.offset - offset);
-      scatter.template triangularView<Eigen::Lower>() += other.scatter;
+      scatter += other.scatter;  // zeros above the diagonal
       shift_mean(shift, other.weight);
     }
 

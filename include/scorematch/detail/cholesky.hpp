@@ -1,14 +1,66 @@
 // The Cholesky factor of a covariance, and the one place that decides whether it is singular.
 #pragma once
 
+#include <scorematch/detail/triangular.hpp>
+
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
-#include <Eigen/QR>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 namespace scorematch::detail {
+
+// Overwrites a symmetric positive semidefinite R of unit diagonal (lower triangle read) with a
+// lower triangular C, C C^T = R, zeros above the diagonal. A pivot within `negligible` of zero is
+// taken for zero, and so is its column: where the pivot of a semidefinite matrix vanishes, its
+// column does. False where that happened.
+template <class Matrix, class Scalar>
+bool semidefinite_cholesky(Matrix& r, Scalar negligible) {
+  using std::sqrt;
+  const Eigen::Index d = r.rows();
+  bool full_rank = true;
+  for (Eigen::Index j = 0; j < d; ++j) {
+    Scalar pivot = r(j, j);
+    for (Eigen::Index k = 0; k < j; ++k) pivot -= r(j, k) * r(j, k);
+    const bool zero = !(pivot > negligible);
+    full_rank = full_rank && !zero;
+    const Scalar diagonal = zero ? Scalar(0) : sqrt(pivot);
+    r(j, j) = diagonal;
+    for (Eigen::Index i = j + 1; i < d; ++i) {
+      Scalar sum = r(i, j);
+      for (Eigen::Index k = 0; k < j; ++k) sum -= r(i, k) * r(j, k);
+      r(i, j) = zero ? Scalar(0) : sum / diagonal;
+      r(j, i) = Scalar(0);
+    }
+  }
+  return full_rank;
+}
+
+// An estimate from above of the smallest eigenvalue of C C^T: inverse iteration from the vector
+// that LINPACK's condition estimator starts with (Cline, Moler, Stewart and Wilkinson 1979). Cost
+// O(d^2).
+template <class Matrix>
+typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower) {
+  using Scalar = typename Matrix::Scalar;
+  const Eigen::Index d = lower.rows();
+  Eigen::Matrix<Scalar, Matrix::RowsAtCompileTime, 1> v(d);
+  for (Eigen::Index i = 0; i < d; ++i) {
+    Scalar sum(0);
+    for (Eigen::Index k = 0; k < i; ++k) sum -= lower(i, k) * v(k);
+    v(i) = (sum < 0 ? sum - Scalar(1) : sum + Scalar(1)) / lower(i, i);
+  }
+  solve_transposed_lower(lower, v);
+  Scalar eigenvalue(0);
+  for (int step = 0; step < 3; ++step) {
+    v /= v.norm();
+    solve_lower(lower, v);
+    solve_transposed_lower(lower, v);
+    eigenvalue = Scalar(1) / v.norm();
+  }
+  return eigenvalue;
+}
 
 // A lower triangular C with C C^T = S for a symmetric positive semidefinite S (lower triangle
 // read).
@@ -21,54 +73,62 @@ struct CovarianceRoot {
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
 
-  Matrix lower;            // strictly upper part zero
-  bool positive_definite;  // the factorization of R went through
+  Matrix lower;            // C, zeros above the diagonal
+  bool positive_definite;  // every pivot of R was above zero
   bool singular;           // R is within rounding of a singular matrix
 
   explicit CovarianceRoot(const Matrix& covariance)
-      : lower(Matrix::Zero(covariance.rows(), covariance.cols())),
-        positive_definite(false),
-        singular(true) {
+      : lower(covariance.rows(), covariance.cols()), positive_definite(false), singular(true) {
     using std::sqrt;
     const Eigen::Index d = covariance.rows();
     const Scalar smallest = std::numeric_limits<Scalar>::min();
     Vector scale(d);
-    bool zero_variance = false;
     for (Eigen::Index i = 0; i < d; ++i) {
-      const Scalar variance = covariance(i, i);
-      const bool usable = variance >= smallest;  // false for NaN
-      zero_variance = zero_variance || !usable;
-      scale(i) = usable ? sqrt(variance) : Scalar(0);
+      scale(i) = covariance(i, i) >= smallest ? sqrt(covariance(i, i)) : Scalar(0);
     }
-    Matrix correlation(d, d);
+    bool finite = true;
     for (Eigen::Index j = 0; j < d; ++j) {
       for (Eigen::Index i = j; i < d; ++i) {
-        const bool zero = scale(i) == 0 || scale(j) == 0;
-        const Scalar r = zero ? Scalar(0) : covariance(i, j) / scale(i) / scale(j);
-        correlation(i, j) = correlation(j, i) = i == j && !zero ? Scalar(1) : r;
+        Scalar r(0);
+        if (scale(i) > 0 && scale(j) > 0) {
+          r = i == j ? Scalar(1) : covariance(i, j) / scale(i) / scale(j);
+        }
+        finite = finite && r - r == 0;
+        lower(i, j) = r;
+        lower(j, i) = r;
       }
     }
     // Eigen's LLT reports success on NaN and infinity, so they are kept from it.
-    if (!correlation.allFinite()) return;
-    const Eigen::LLT<Matrix> llt(correlation);
-    positive_definite = !zero_variance && llt.info() == Eigen::Success;
-    if (positive_definite) {
-      // Cholesky is backward stable to about d eps in each entry of R, whose 1-norm is at most d.
-      const Scalar threshold = Scalar(4 * d) * std::numeric_limits<Scalar>::epsilon();
-      singular = d > 1 && !(llt.rcond() > threshold);
-      lower.template triangularView<Eigen::Lower>() = llt.matrixL();
-    } else {
-      // Semidefinite: R = K K^T by pivoted LDL^T, and K^T = Q C^T gives the triangular root.
-      const Eigen::LDLT<Matrix> ldlt(correlation);
-      Matrix root = ldlt.matrixL();
-      root = root * ldlt.vectorD().cwiseMax(Scalar(0)).cwiseSqrt().asDiagonal();
-      const Matrix transposed = (ldlt.transpositionsP().transpose() * root).transpose();
-      const Matrix upper = Eigen::HouseholderQR<Matrix>(transposed)
-                               .matrixQR()
-                               .template triangularView<Eigen::Upper>();
-      lower = upper.transpose();
+    if (!finite) {
+      lower.setZero();
+      return;
     }
-    lower = scale.asDiagonal() * lower;
+    factor();
+    // Cholesky is backward stable to about d eps in the 2-norm of R, which is at most d.
+    const Scalar rounding = Scalar(4 * d) * std::numeric_limits<Scalar>::epsilon();
+    singular = !positive_definite || smallest_eigenvalue(lower) <= rounding;
+    for (Eigen::Index j = 0; j < d; ++j) {
+      for (Eigen::Index i = j; i < d; ++i) lower(i, j) *= scale(i);
+    }
+  }
+
+ private:
+  void factor() {
+    const Scalar negligible = Scalar(lower.rows()) * std::numeric_limits<Scalar>::epsilon();
+    if constexpr (unrolled<Matrix>) {
+      positive_definite = semidefinite_cholesky(lower, negligible);
+    } else {
+      const Eigen::LLT<Matrix> llt(lower);
+      positive_definite = llt.info() == Eigen::Success;
+      if (positive_definite) {
+        lower = llt.matrixLLT();
+        for (Eigen::Index j = 0; j < lower.cols(); ++j) {
+          for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = Scalar(0);
+        }
+      } else {
+        semidefinite_cholesky(lower, negligible);
+      }
+    }
   }
 };
 

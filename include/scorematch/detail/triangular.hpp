@@ -29,6 +29,20 @@ void for_each_tile(Eigen::Index begin, Eigen::Index end, Visit&& visit) {
   }
 }
 
+// One type for every tile: each pair of operand types costs the compiler a matrix product of its
+// own.
+template <class Matrix>
+auto tile_of(const Matrix& matrix, Eigen::Index i, Eigen::Index j, Eigen::Index rows,
+             Eigen::Index columns) {
+  return matrix.block(i, j, rows, columns);
+}
+
+// The tile of `result` at (i, j) += a * b.
+template <class Matrix, class A, class B>
+void add_product(Matrix& result, Eigen::Index i, Eigen::Index j, const A& a, const B& b) {
+  result.block(i, j, a.rows(), b.cols()).noalias() += a * b;
+}
+
 // inverse = lower^-1. Cost d^3 / 3 flops.
 template <class Matrix>
 void invert_lower(const Matrix& lower, Matrix& inverse) {
@@ -55,8 +69,10 @@ void invert_lower(const Matrix& lower, Matrix& inverse) {
       for_each_tile<Scalar>(0, i, [&](Eigen::Index j, Eigen::Index columns) {
         auto result = inverse.block(i, j, rows, columns);
         for_each_tile<Scalar>(j, i, [&](Eigen::Index k, Eigen::Index depth) {
-          result.noalias() -= lower.block(i, k, rows, depth) * inverse.block(k, j, depth, columns);
+          add_product(inverse, i, j, tile_of(lower, i, k, rows, depth),
+                      tile_of(inverse, k, j, depth, columns));
         });
+        result = -result;
         diagonal.solveInPlace(result);
       });
       auto result = inverse.block(i, i, rows, rows);
@@ -86,8 +102,8 @@ void multiply_lower(const Matrix& a, const Matrix& b, Matrix& result) {
     for_each_tile<Scalar>(0, d, [&](Eigen::Index i, Eigen::Index rows) {
       for_each_tile<Scalar>(0, i + rows, [&](Eigen::Index j, Eigen::Index columns) {
         for_each_tile<Scalar>(j, i + rows, [&](Eigen::Index k, Eigen::Index depth) {
-          result.block(i, j, rows, columns).noalias() +=
-              a.block(i, k, rows, depth) * b.block(k, j, depth, columns);
+          add_product(result, i, j, tile_of(a, i, k, rows, depth),
+                      tile_of(b, k, j, depth, columns));
         });
       });
     });
@@ -114,12 +130,14 @@ void gram_of_rows(const Matrix& a, Matrix& result) {
     for_each_tile<Scalar>(0, d, [&](Eigen::Index i, Eigen::Index rows) {
       for_each_tile<Scalar>(0, i + rows, [&](Eigen::Index j, Eigen::Index columns) {
         for_each_tile<Scalar>(0, j + columns, [&](Eigen::Index k, Eigen::Index depth) {
-          result.block(i, j, rows, columns).noalias() +=
-              a.block(i, k, rows, depth) * a.block(j, k, columns, depth).transpose();
+          add_product(result, i, j, tile_of(a, i, k, rows, depth),
+                      tile_of(a, j, k, columns, depth).transpose());
         });
       });
     });
-    result.template triangularView<Eigen::StrictlyUpper>() = result.transpose();
+    for (Eigen::Index j = 0; j < d; ++j) {
+      for (Eigen::Index i = 0; i < j; ++i) result(i, j) = result(j, i);
+    }
   }
 }
 
@@ -142,8 +160,8 @@ void multiply(const Matrix& a, const Matrix& b, Matrix& result) {
     for_each_tile<Scalar>(0, d, [&](Eigen::Index j, Eigen::Index columns) {
       for_each_tile<Scalar>(0, d, [&](Eigen::Index k, Eigen::Index depth) {
         for_each_tile<Scalar>(0, d, [&](Eigen::Index i, Eigen::Index rows) {
-          result.block(i, j, rows, columns).noalias() +=
-              a.block(i, k, rows, depth) * b.block(k, j, depth, columns);
+          add_product(result, i, j, tile_of(a, i, k, rows, depth),
+                      tile_of(b, k, j, depth, columns));
         });
       });
     });
@@ -170,11 +188,20 @@ void multiply_transposed_lower(const Matrix& a, const Matrix& b, Matrix& result)
     for_each_tile<Scalar>(0, d, [&](Eigen::Index i, Eigen::Index rows) {
       for_each_tile<Scalar>(0, i + rows, [&](Eigen::Index j, Eigen::Index columns) {
         for_each_tile<Scalar>(i, d, [&](Eigen::Index k, Eigen::Index depth) {
-          result.block(i, j, rows, columns).noalias() +=
-              a.block(k, i, depth, rows).transpose() * b.block(k, j, depth, columns);
+          add_product(result, i, j, tile_of(a, k, i, depth, rows).transpose(),
+                      tile_of(b, k, j, depth, columns));
         });
       });
     });
+  }
+}
+
+// result = a^T a, both triangles, symmetric to the bit, for a lower triangular. Cost d^3 / 3 flops.
+template <class Matrix>
+void gram_of_columns(const Matrix& a, Matrix& result) {
+  multiply_transposed_lower(a, a, result);
+  for (Eigen::Index j = 0; j < a.cols(); ++j) {
+    for (Eigen::Index i = 0; i < j; ++i) result(i, j) = result(j, i);
   }
 }
 
@@ -195,6 +222,26 @@ void apply_transposed_lower(const Matrix& a, Vector& v) {
     typename Matrix::Scalar sum = a(i, i) * v(i);
     for (Eigen::Index k = i + 1; k < a.rows(); ++k) sum += a(k, i) * v(k);
     v(i) = sum;
+  }
+}
+
+// v = a^-1 v for a lower triangular, in place. Cost d^2 flops.
+template <class Matrix, class Vector>
+void solve_lower(const Matrix& a, Vector& v) {
+  for (Eigen::Index i = 0; i < a.rows(); ++i) {
+    typename Matrix::Scalar sum = v(i);
+    for (Eigen::Index k = 0; k < i; ++k) sum -= a(i, k) * v(k);
+    v(i) = sum / a(i, i);
+  }
+}
+
+// v = a^-T v for a lower triangular, in place. Cost d^2 flops.
+template <class Matrix, class Vector>
+void solve_transposed_lower(const Matrix& a, Vector& v) {
+  for (Eigen::Index i = a.rows() - 1; i >= 0; --i) {
+    typename Matrix::Scalar sum = v(i);
+    for (Eigen::Index k = i + 1; k < a.rows(); ++k) sum -= a(k, i) * v(k);
+    v(i) = sum / a(i, i);
   }
 }
 

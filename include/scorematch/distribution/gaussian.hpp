@@ -3,6 +3,7 @@
 #include <scorematch/concepts.hpp>
 #include <scorematch/detail/cholesky.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/detail/triangular.hpp>
 
 #include <Eigen/Core>
 
@@ -41,7 +42,9 @@ class Gaussian {
   /// covariance is not symmetric (to rounding) and positive definite.
   Gaussian(const Vector& mean, const Matrix& covariance)
       : mean_(mean), covariance_(covariance), cholesky_(checked_root(mean, covariance)) {
-    covariance_.template triangularView<Eigen::StrictlyUpper>() = covariance.transpose();
+    for (Eigen::Index j = 0; j < dimension(); ++j) {
+      for (Eigen::Index i = 0; i < j; ++i) covariance_(i, j) = covariance_(j, i);
+    }
   }
 
   /// From a mean and the lower Cholesky factor of the covariance (its upper triangle is not read);
@@ -61,10 +64,8 @@ class Gaussian {
 
   /// P = Sigma^-1, symmetric to the bit.
   Matrix precision() const {
-    const Matrix inverse = inverse_cholesky();
     Matrix result(dimension(), dimension());
-    result.template triangularView<Eigen::Lower>() = inverse.transpose() * inverse;
-    result.template triangularView<Eigen::StrictlyUpper>() = result.transpose();
+    detail::gram_of_columns(inverse_cholesky(), result);
     return result;
   }
 
@@ -89,7 +90,7 @@ class Gaussian {
   template <SamplesOf<Scalar, Dim> X>
   Vector score(const X& x) const {
     Vector result = -whiten(x);
-    cholesky_.template triangularView<Eigen::Lower>().transpose().solveInPlace(result);
+    detail::solve_transposed_lower(cholesky_, result);
     return result;
   }
 
@@ -134,10 +135,11 @@ class Gaussian {
                      "; expected a diagonal above 0");
       }
     }
-    cholesky_.template triangularView<Eigen::Lower>() = cholesky;
+    for (Eigen::Index j = 0; j < cholesky.cols(); ++j) {
+      for (Eigen::Index i = j; i < cholesky.rows(); ++i) cholesky_(i, j) = cholesky(i, j);
+    }
     require_finite("cholesky", cholesky_);
-    covariance_.template triangularView<Eigen::Lower>() = cholesky_ * cholesky_.transpose();
-    covariance_.template triangularView<Eigen::StrictlyUpper>() = covariance_.transpose();
+    detail::gram_of_rows(cholesky_, covariance_);
   }
 
   static Matrix checked_root(const Vector& mean, const Matrix& covariance) {
@@ -199,20 +201,21 @@ class Gaussian {
       detail::fail("x is ", x.rows(), " x ", x.cols(), "; expected ", dimension(), " x 1");
     }
     Vector difference = x.matrix() - mean_;
-    cholesky_.template triangularView<Eigen::Lower>().solveInPlace(difference);
+    detail::solve_lower(cholesky_, difference);
     return difference;
   }
 
   Matrix inverse_cholesky() const {
-    Matrix inverse = Matrix::Identity(dimension(), dimension());
-    cholesky_.template triangularView<Eigen::Lower>().solveInPlace(inverse);
+    Matrix inverse(dimension(), dimension());
+    detail::invert_lower(cholesky_, inverse);
     return inverse;
   }
 
   template <class Rng>
   void draw(Rng& rng, std::normal_distribution<Scalar>& normal, Vector& x) const {
     for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = normal(rng);
-    x = mean_ + cholesky_.template triangularView<Eigen::Lower>() * x;
+    detail::apply_lower(cholesky_, x);
+    x += mean_;
   }
 
   Vector mean_;

@@ -1,0 +1,219 @@
+// An executable of its own. Two detectors: Eigen's (EIGEN_RUNTIME_NO_MALLOC acts through
+// eigen_assert, made to throw here) and a count of every call of malloc, which sees what Eigen's
+// misses. Both are themselves tested.
+#include <stdexcept>
+
+#define EIGEN_RUNTIME_NO_MALLOC
+#undef NDEBUG
+[[noreturn]] void throw_assertion(const char* condition);  // apart, to keep Eigen's code small
+#define eigen_assert(condition)                    \
+  do {                                             \
+    if (!(condition)) throw_assertion(#condition); \
+  } while (false)
+
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include "../examples/data/notebook.hpp"
+
+#include "support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <vector>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define COUNT_MALLOC 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define COUNT_MALLOC 0
+#endif
+#endif
+#ifndef COUNT_MALLOC
+#if defined(__GLIBC__)
+#define COUNT_MALLOC 1
+#else
+#define COUNT_MALLOC 0
+#endif
+#endif
+
+namespace {
+long calls_of_malloc = 0;
+}
+
+[[noreturn]] void throw_assertion(const char* condition) {
+  throw std::logic_error(std::string("eigen_assert: ") + condition);
+}
+
+#if COUNT_MALLOC
+// Interposed: operator new and Eigen both end here.
+extern "C" void* __libc_malloc(std::size_t size);
+extern "C" void* malloc(std::size_t size) {
+  ++calls_of_malloc;
+  return __libc_malloc(size);
+}
+extern "C" void* __libc_realloc(void* pointer, std::size_t size);
+extern "C" void* realloc(void* pointer, std::size_t size) {
+  ++calls_of_malloc;
+  return __libc_realloc(pointer, size);
+}
+#endif
+
+namespace {
+
+using namespace support;
+
+// Allocations while it lives, by either detector.
+class NoAllocation {
+ public:
+  NoAllocation() : before_(calls_of_malloc) { Eigen::internal::set_is_malloc_allowed(false); }
+  ~NoAllocation() { Eigen::internal::set_is_malloc_allowed(true); }
+  long count() const { return calls_of_malloc - before_; }
+
+ private:
+  long before_;
+};
+
+template <class Call>
+bool eigen_objects(Call&& call) {
+  const NoAllocation guard;
+  try {
+    call();
+  } catch (const std::logic_error&) {
+    return true;
+  }
+  return false;
+}
+
+template <class Call>
+long counted(Call&& call) {
+  const long before = calls_of_malloc;
+  call();
+  return calls_of_malloc - before;
+}
+
+// Each loss with each optimizer, from construction to result.
+template <class Scalar, int Dim>
+void check_fixed() {
+  Rng rng(1);
+  const Eigen::Matrix<Scalar, Dim, Eigen::Dynamic> samples =
+      random_samples<Scalar, Dim>(Dim, 300, rng);
+  const Eigen::Matrix<Scalar, Eigen::Dynamic, 1> weights =
+      Eigen::Matrix<Scalar, Eigen::Dynamic, 1>::Ones(300);
+  const auto run = [&](const auto& loss, const auto& optimizer) {
+    const NoAllocation guard;
+    const sm::GaussianFamily<Scalar, Dim> family;
+    sm::Moments<Scalar, Dim> moments;
+    moments.add(samples);
+    moments.add(samples.col(0));
+    moments.add(samples, weights);
+    moments.merge(sm::Moments<Scalar, Dim>(moments));
+    const auto from_samples = sm::fit(family, loss, optimizer, samples);
+    const auto from_moments = sm::fit(family, loss, optimizer, moments);
+    const auto precision = from_samples.distribution.precision();
+    const auto score = from_samples.distribution.score(samples.col(1));
+    const auto density = from_samples.distribution.log_density(samples.col(1));
+    sm::Estimator estimator(family, loss, optimizer);
+    estimator.observe(samples.col(2));
+    estimator.observe(samples);
+    const auto estimated = estimator.fit();
+    CHECK(guard.count() == 0);
+    Eigen::internal::set_is_malloc_allowed(true);
+    CHECK(from_samples.iterations >= 0);
+    CHECK(from_moments.parameters.allFinite());
+    CHECK(estimated.parameters.allFinite());
+    CHECK(precision.allFinite());
+    CHECK(score.allFinite());
+    CHECK(std::isfinite(density));
+  };
+  run(sm::ScoreMatchingLoss{}, sm::GradientDescent{.max_iterations = 20});
+  if constexpr (Dim == 2) {  // the other pairs, once: each costs the compiler seconds
+    run(sm::ScoreMatchingLoss{}, sm::Momentum{.max_iterations = 20});
+    run(sm::ScoreMatchingLoss{}, sm::Adam{.max_iterations = 20});
+    run(sm::ScoreMatchingLoss{}, sm::ClosedForm{});
+    run(sm::NegativeLogLikelihood{}, sm::GradientDescent{.max_iterations = 20});
+    run(sm::NegativeLogLikelihood{}, sm::ClosedForm{});
+  }
+}
+
+template <class Scalar, class Loss>
+void check_dynamic(Eigen::Index d) {
+  CAPTURE(d);
+  Rng rng(2);
+  const sm::GaussianFamily<Scalar> family(d);
+  sm::Moments<Scalar> moments(d);
+  moments.add(random_samples<Scalar>(d, 3 * d + 1, rng));
+  auto objective = Loss{}.objective(family, moments);
+  typename sm::GaussianFamily<Scalar>::Parameters theta = family.start();
+  auto gradient = theta;
+  const auto evaluate = [&] { objective(theta, gradient); };
+  evaluate();
+  CHECK_FALSE(eigen_objects(evaluate));
+  CHECK(counted(evaluate) == 0);
+
+  // Steps after the first: allocations must not grow with the number of iterations.
+  const auto steps = [&](const auto& make, Eigen::Index n) {
+    return counted([&] { sm::minimize(make(n), objective, theta); });
+  };
+  const auto check = [&](const auto& make) { CHECK(steps(make, 6) == steps(make, 2)); };
+  check([](Eigen::Index n) {
+    return sm::GradientDescent{.learning_rate = 1e-6, .max_iterations = n};
+  });
+  check([](Eigen::Index n) { return sm::Momentum{.learning_rate = 1e-6, .max_iterations = n}; });
+  check([](Eigen::Index n) { return sm::Adam{.learning_rate = 1e-6, .max_iterations = n}; });
+}
+
+}  // namespace
+
+TEST_CASE("the detectors see what they should") {
+  CHECK(eigen_objects([] { Eigen::VectorXd v(3); }));
+  CHECK(eigen_objects([] { Eigen::MatrixXd m = Eigen::MatrixXd::Identity(300, 300); }));
+  double sum = 0;
+  const auto on_stack = [&] { sum += Eigen::Matrix3d(Eigen::Matrix3d::Identity()).sum(); };
+  CHECK_FALSE(eigen_objects(on_stack));
+#if COUNT_MALLOC
+  // Eigen's own detector is blind to the last one.
+  Eigen::VectorXd empty;
+  CHECK(counted([] { Eigen::VectorXd v(3); }) > 0);
+  CHECK(counted([] { std::vector<int> v(5); }) > 0);
+  CHECK(counted([&] { empty.conservativeResize(5); }) > 0);
+  CHECK(counted(on_stack) == 0);
+#else
+  MESSAGE("malloc is not counted in this build; Eigen's detector alone");
+#endif
+}
+
+TEST_CASE("fixed sizes allocate nothing from construction to result") {
+  check_fixed<double, 1>();
+  check_fixed<double, 2>();
+  check_fixed<double, 3>();
+  check_fixed<double, 4>();
+  check_fixed<double, 5>();
+  check_fixed<double, 6>();
+  check_fixed<double, 7>();
+  check_fixed<double, 8>();
+  check_fixed<float, 2>();
+  check_fixed<long double, 3>();
+}
+
+TEST_CASE("the notebook's fit allocates nothing") {
+  const auto samples = notebook::samples();
+  const NoAllocation guard;
+  const auto fit =
+      sm::fit(sm::GaussianFamily<float, 2>{}, sm::ScoreMatchingLoss{},
+              sm::GradientDescent{.learning_rate = 1e-3, .max_iterations = 4000}, samples);
+  CHECK(guard.count() == 0);
+  Eigen::internal::set_is_malloc_allowed(true);
+  CHECK(fit.iterations == 4000);
+}
+
+TEST_CASE("a dynamic iteration allocates nothing after the first") {
+  // Below one tile, at its edge, and past it, where Eigen's own products would allocate.
+  for (const Eigen::Index d : {1, 2, 9, 64, 128, 129, 300}) {
+    check_dynamic<double, sm::ScoreMatchingLoss>(d);
+    check_dynamic<double, sm::NegativeLogLikelihood>(d);
+  }
+  check_dynamic<float, sm::ScoreMatchingLoss>(200);
+  check_dynamic<long double, sm::ScoreMatchingLoss>(150);
+}

@@ -1,0 +1,32 @@
+# Every public header refuses the compiler modes in which NaN "cannot occur", and says so; the modes
+# that it recommends instead are accepted.
+file(GLOB_RECURSE headers RELATIVE "${INCLUDE}" "${INCLUDE}/*.hpp")
+list(FILTER headers EXCLUDE REGEX "/detail/")
+list(REMOVE_ITEM headers scorematch/version.hpp)  # three macros and no code
+set(problems "")
+foreach(mode -ffast-math -ffinite-math-only)
+  foreach(header IN LISTS headers)
+    file(WRITE "${BINARY}/refused.cpp" "#include <${header}>\n")
+    # The preprocessor knows enough to refuse; there is no need to compile Eigen for it.
+    execute_process(
+      COMMAND "${COMPILER}" "@${FLAGS}" ${mode} -Wfatal-errors -E "${BINARY}/refused.cpp"
+              -o "${BINARY}/refused.i"
+      RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+    if(result EQUAL 0 OR NOT output MATCHES "error:[^\n]*-ffast-math[^\n]*NaN")
+      list(APPEND problems "${header} with ${mode}: result ${result}\n${output}")
+    endif()
+  endforeach()
+endforeach()
+
+file(WRITE "${BINARY}/accepted.cpp" "#include <scorematch/scorematch.hpp>\n")
+execute_process(
+  COMMAND "${COMPILER}" "@${FLAGS}" -O3 -fno-math-errno -ffp-contract=fast -fsyntax-only
+          "${BINARY}/accepted.cpp"
+  RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(NOT result EQUAL 0)
+  list(APPEND problems "-O3 -fno-math-errno -ffp-contract=fast: ${output}")
+endif()
+if(problems)
+  list(JOIN problems "\n  " problems)
+  message(FATAL_ERROR "\n  ${problems}")
+endif()
