@@ -151,13 +151,20 @@ struct NoObserver {
 
 // --- optimizer -----------------------------------------------------------------------------------
 
+// Named, so that the compiler says what ClosedForm misses in an objective.
+template <class O, class Obj, class Parameters>
+concept HasMinimizerIfExact = !requires {
+  requires bool(O::exact);
+}
+|| HasMinimizer<Obj, Parameters>;
+
 /// Walks an objective from a start to a `Minimum`.
 ///
 /// Laws: the same arguments give the same bits; the returned parameters are finite; `status` is
 /// `converged` only where the optimizer's stated test holds; options out of range throw
 /// std::invalid_argument. A plain value: settings only, nothing of a run stays in it.
 template <class O, class Obj, class Parameters>
-concept OptimizerFor = Objective<Obj, Parameters> &&
+concept OptimizerFor = Objective<Obj, Parameters> && HasMinimizerIfExact<O, Obj, Parameters> &&
     requires(const O& optimizer, Obj& objective, const Parameters& start, NoObserver& observer) {
   { optimizer.minimize(objective, start, observer) } -> std::same_as<Minimum<Parameters>>;
 };

@@ -16,7 +16,9 @@
 namespace scorematch {
 
 /// What `fit` found. `loss` and `gradient_norm` are those at `parameters`.
-template <Family F>
+// F is not constrained here: clang would look at the result type of `fit` before its constraints,
+// and name this class where the user's family is incomplete.
+template <class F>
 struct Fit {
   typename F::Distribution distribution;
   typename F::Parameters parameters;

@@ -1,6 +1,8 @@
 // What an optimizer says while it walks (IterationState) and when it stops (Minimum, Status).
 #pragma once
 
+#include <scorematch/detail/require.hpp>
+
 #include <Eigen/Core>
 
 #include <string_view>

@@ -132,8 +132,9 @@ class Moments {
 
   // Up to this size a block is a stack buffer of Dim long columns, and sums are dot products of
   // them; beyond, a heap buffer of Dim rows for one symmetric rank update.
-  static constexpr bool small = Dim != Eigen::Dynamic && Dim <= 16;
-  static constexpr int block_size = small ? std::clamp(2048 / std::max(Dim, 1), 128, 512) : 256;
+  static constexpr bool on_stack = Dim != Eigen::Dynamic && Dim <= 16;
+  static constexpr int block_size =
+      on_stack ? std::clamp(2048 / (std::max)(Dim, 1), 128, 512) : 256;
 
   struct Sums {
     Sum weight{0};
@@ -171,11 +172,11 @@ class Moments {
     // NaN or infinity anywhere in the samples, or an overflow, ends up on the diagonal.
     bool representable() const {
       if (weight == 0) return true;
-      const Sum largest = static_cast<Sum>(std::numeric_limits<Scalar>::max());
-      bool finite = weight <= std::numeric_limits<Sum>::max();
+      const Sum largest = static_cast<Sum>((std::numeric_limits<Scalar>::max)());
+      bool finite = weight <= (std::numeric_limits<Sum>::max)();
       for (Eigen::Index i = 0; i < pivot.size(); ++i) {
         finite = finite && scatter(i, i) / weight <= largest &&
-                 scatter(i, i) <= std::numeric_limits<Sum>::max();
+                 scatter(i, i) <= (std::numeric_limits<Sum>::max)();
       }
       return finite;
     }
@@ -190,7 +191,7 @@ class Moments {
 
   void require_samples(const char* what) const {
     if (!(sums_.weight > 0)) {
-      detail::fail("Moments: no samples (count = 0); the ", what, " needs at least one");
+      detail::fail("Moments::", what, ": no samples (count = 0); expected at least one");
     }
   }
 
@@ -205,7 +206,7 @@ class Moments {
     }
     const SumVector shift = (sample - sums_.pivot) - sums_.offset;
     const Sum total = sums_.weight + weight;
-    const Sum largest = static_cast<Sum>(std::numeric_limits<Scalar>::max());
+    const Sum largest = static_cast<Sum>((std::numeric_limits<Scalar>::max)());
     bool finite = true;
     for (Eigen::Index i = 0; i < shift.size(); ++i) {
       const Sum variance = (sums_.scatter(i, i) + shift(i) * shift(i)) / total;
@@ -251,28 +252,28 @@ class Moments {
     constexpr bool weighted = !std::is_same_v<W, Unweighted>;
     const Eigen::Index d = part.pivot.size();
     const Eigen::Index n = samples.cols();
-    const Eigen::Index longest = std::min<Eigen::Index>(n, block_size);
+    const Eigen::Index longest = (std::min<Eigen::Index>)(n, block_size);
 
-    using Buffer = std::conditional_t<small, Eigen::Matrix<Sum, block_size, Dim>,
+    using Buffer = std::conditional_t<on_stack, Eigen::Matrix<Sum, block_size, Dim>,
                                       Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>>;
-    using BlockWeights = Eigen::Matrix<Sum, small ? block_size : Eigen::Dynamic, 1>;
-    Buffer block;         // small: one column per coordinate, else one column per sample
+    using BlockWeights = Eigen::Matrix<Sum, on_stack ? block_size : Eigen::Dynamic, 1>;
+    Buffer block;         // on the stack: one column per coordinate, else one column per sample
     BlockWeights weight;  // used where weighted
-    if constexpr (!small) {
+    if constexpr (!on_stack) {
       block.resize(d, longest);
       if (weighted) weight.resize(longest);
     }
     SumVector shift(d);
 
     for (Eigen::Index start = 0; start < n; start += longest) {
-      const Eigen::Index size = std::min(longest, n - start);
+      const Eigen::Index size = (std::min)(longest, n - start);
       Sum added = static_cast<Sum>(size);
       if constexpr (weighted) {
         for (Eigen::Index j = 0; j < size; ++j) weight(j) = weight_of(weights, start + j);
         added = weight.head(size).sum();
         if (!(added > 0)) continue;
       }
-      if constexpr (small) {
+      if constexpr (on_stack) {
         for (Eigen::Index j = 0; j < size; ++j) {
           for (Eigen::Index i = 0; i < d; ++i) {
             block(j, i) = static_cast<Sum>(samples(i, start + j)) - part.pivot(i);

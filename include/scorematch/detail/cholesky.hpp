@@ -81,7 +81,7 @@ struct CovarianceRoot {
       : lower(covariance.rows(), covariance.cols()), positive_definite(false), singular(true) {
     using std::sqrt;
     const Eigen::Index d = covariance.rows();
-    const Scalar smallest = std::numeric_limits<Scalar>::min();
+    const Scalar smallest = (std::numeric_limits<Scalar>::min)();
     Vector scale(d);
     for (Eigen::Index i = 0; i < d; ++i) {
       scale(i) = covariance(i, i) >= smallest ? sqrt(covariance(i, i)) : Scalar(0);

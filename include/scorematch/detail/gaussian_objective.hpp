@@ -61,7 +61,7 @@ class GaussianObjective {
     using std::abs;
     using std::log;
     const Eigen::Index d = family_.dimension();
-    static const Scalar limit = log(std::numeric_limits<Scalar>::max()) / 2;
+    static const Scalar limit = log((std::numeric_limits<Scalar>::max)()) / 2;
     bool inside = true;
     for (Eigen::Index i = 0; i < d; ++i) {
       inside = inside && abs(theta(d + i)) <= limit;
@@ -80,6 +80,9 @@ class GaussianObjective {
   }
 
   static Scalar outside() { return std::numeric_limits<Scalar>::infinity(); }
+
+  // An overflow on the way to the value may have made a NaN of it.
+  static Scalar finite_or_outside(Scalar value) { return value < outside() ? value : outside(); }
 
   // Writes the gradient from d/dmu and from d/dL, whose lower triangle is `sign` times that of
   // `by_lower`; the chain rule through L_ii = exp(l_i) multiplies its diagonal by L_ii.

@@ -25,7 +25,7 @@ inline constexpr Eigen::Index tile = sizeof(Scalar) <= 8 ? 128 : 64;
 template <class Scalar, class Visit>
 void for_each_tile(Eigen::Index begin, Eigen::Index end, Visit&& visit) {
   for (Eigen::Index start = begin; start < end; start += tile<Scalar>) {
-    visit(start, std::min(tile<Scalar>, end - start));
+    visit(start, (std::min)(tile<Scalar>, end - start));
   }
 }
 

@@ -36,14 +36,14 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
     const Eigen::Index d = this->family_.dimension();
     Scalar value = static_cast<Scalar>(d) * log(2 * std::numbers::pi_v<Scalar>) / 2;
     for (Eigen::Index i = 0; i < d; ++i) value += theta(d + i) + this->whitened_(i, i) / 2;
-    return value;
+    return Base::finite_or_outside(value);
   }
 
   /// The loss at theta and its gradient; the value is that of `operator()(theta)` to the bit.
   Scalar operator()(const Parameters& theta, Parameters& gradient) {
     const Scalar value = (*this)(theta);
     if (value == Base::outside()) {
-      gradient.setZero();
+      gradient.setConstant(value);
       return value;
     }
     detail::multiply_transposed_lower(this->inverse_, this->whitened_, this->scratch_);

@@ -33,7 +33,8 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
         inner_(Matrix::Zero(family.dimension(), family.dimension())),
         by_mean_(Vector::Zero(family.dimension())) {}
 
-  /// J(theta); infinity where a diagonal entry of the covariance leaves the range of Scalar.
+  /// J(theta); infinity where it, or a diagonal entry of the covariance or precision,
+  /// leaves the range of Scalar.
   Scalar operator()(const Parameters& theta) {
     if (!this->whiten(theta)) return Base::outside();
     detail::gram_of_rows(this->inverse_, inner_);
@@ -46,14 +47,14 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
         fit += this->whitened_(i, j) * inner_(i, j);
       }
     }
-    return fit - trace;
+    return Base::finite_or_outside(fit - trace);
   }
 
   /// J(theta) and its gradient; the value is that of `operator()(theta)` to the bit.
   Scalar operator()(const Parameters& theta, Parameters& gradient) {
     const Scalar value = (*this)(theta);
     if (value == Base::outside()) {
-      gradient.setZero();
+      gradient.setConstant(value);
       return value;
     }
     auto& a = this->residual_;

@@ -13,6 +13,8 @@ namespace scorematch {
 ///
 /// **Cost** of the objective's `minimizer()`, and one value and gradient to report.
 struct ClosedForm {
+  static constexpr bool exact = true;  // asks for HasMinimizer
+
   template <class Parameters, HasMinimizer<Parameters> Obj, Observer<Parameters> Obs>
   Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs&) const {
     using std::isfinite;

@@ -42,7 +42,7 @@ template <class Scalar>
 bool small_gradient(Scalar norm, Scalar loss, double tolerance) {
   using std::abs;
   const Scalar attainable = 32 * std::numeric_limits<Scalar>::epsilon();
-  return norm <= std::max(static_cast<Scalar>(tolerance), attainable) * abs(loss);
+  return norm <= (std::max)(static_cast<Scalar>(tolerance), attainable) * abs(loss);
 }
 
 // True to go on; an observer that returns nothing always goes on.

@@ -6,8 +6,8 @@
 #include <string>
 
 int main() {
-  const auto here = sm::fit(Centre{}, SquaredDistance{},
-                            sm::GradientDescent{.learning_rate = 0.5}, samples());
+  const auto here =
+      sm::fit(Centre{}, SquaredDistance{}, sm::GradientDescent{.learning_rate = 0.5}, samples());
   const auto there = fit_in_the_other_unit();
   const std::string version = std::to_string(SCOREMATCH_VERSION_MAJOR) + "." +
                               std::to_string(SCOREMATCH_VERSION_MINOR) + "." +
