@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.23)
+
 # Every public header refuses the compiler modes in which NaN "cannot occur", and says so; the modes
 # that it recommends instead are accepted.
 file(GLOB_RECURSE headers RELATIVE "${INCLUDE}" "${INCLUDE}/*.hpp")

@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.23)
+
 # THROWS and ABORTS are one program compiled with and without exceptions.
 foreach(program "${THROWS}" "${ABORTS}")
   execute_process(COMMAND "${program}" COMMAND_ERROR_IS_FATAL ANY)

@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.23)
+
 # The umbrella header is the whole library, and brings in nothing but Eigen and the standard library.
 file(GLOB_RECURSE headers RELATIVE "${INCLUDE}" "${INCLUDE}/*.hpp")
 set(problems "")

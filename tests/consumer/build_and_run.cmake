@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.23)
+
 # Configures the project SOURCE in a fresh BINARY, builds TARGET and runs it. What follows "--" on
 # the command line goes to the configure step.
 set(arguments "")

@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.23)
+
 # Installs BUILD below PREFIX, by way of another place: what is installed can be moved.
 file(REMOVE_RECURSE "${PREFIX}" "${PREFIX}.first")
 execute_process(

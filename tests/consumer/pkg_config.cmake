@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.23)
+
 # Compiles the consumer with no build system at all: one line and pkg-config.
 find_program(PKG_CONFIG pkg-config)
 if(NOT PKG_CONFIG)

@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.23)
+
 # Compiles CASE, which must be rejected:
 #   the first error is at the line marked "// error here"; or, where the case says "// expect-header",
 #   in a header, which then names that line as the place that asked for it;
