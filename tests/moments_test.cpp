@@ -27,7 +27,8 @@ struct Reference {
 };
 
 template <class M>
-void check_against(const M& moments, const Reference& reference, double tolerance) {
+void check_against(const M& moments, const Reference& reference, double relative) {
+  const auto tolerance = static_cast<long double>(relative);
   using Long = Eigen::Matrix<long double, Eigen::Dynamic, Eigen::Dynamic>;
   const Long covariance = moments.covariance().template cast<long double>();
   const Long mean = moments.mean().template cast<long double>();

@@ -47,7 +47,7 @@ typename Start::PlainObject >
                                                       const Start& start, Obs&& observer = {}) {
   using std::isfinite;
   using Parameters = typename Start::PlainObject;
-  const Parameters from = start;
+  const Parameters& from = start;  // a copy only where `start` is an expression
   if (from.size() < 1) detail::fail("start has 0 entries; expected at least 1");
   for (Eigen::Index i = 0; i < from.size(); ++i) {
     if (!isfinite(from(i))) {
