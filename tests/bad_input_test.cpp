@@ -340,7 +340,7 @@ TEST_CASE("options out of range, of every optimizer, through fit and minimize") 
       bad.max_iterations = value;
       expect(bad, {name + ": max_iterations = " + std::to_string(value), "at least 1"});
     }
-    for (const double value : {-1e-9, not_a_number}) {
+    for (const double value : {-1e-9, not_a_number, infinity}) {
       auto bad = optimizer;
       bad.gradient_tolerance = value;
       expect(bad, {name + ": gradient_tolerance = "});

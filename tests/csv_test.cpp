@@ -2,26 +2,36 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace {
 
+// In a directory of this process alone: test cases may run side by side.
+std::filesystem::path directory() {
+  static const std::filesystem::path path =
+      std::filesystem::temp_directory_path() /
+      ("scorematch_csv_test_" + std::to_string(std::random_device{}()));
+  std::filesystem::create_directories(path);
+  return path;
+}
+
 csv::Table table_of(const std::string& text) {
-  const std::string name = "csv_test.csv";
+  const std::string name = (directory() / "csv_test.csv").string();
   {
     std::ofstream file(name, std::ios::binary);
     file << text;
   }
   try {
     csv::Table table = csv::read(name);
-    std::remove(name.c_str());
+    std::filesystem::remove_all(directory());
     return table;
   } catch (...) {
-    std::remove(name.c_str());
+    std::filesystem::remove_all(directory());
     throw;
   }
 }

@@ -178,7 +178,7 @@ TEST_CASE("the samples are those of seed 1") {
 
 #ifdef NOTEBOOK_EXECUTABLE
 TEST_CASE("the example program prints them") {
-  std::FILE* pipe = popen(NOTEBOOK_EXECUTABLE " notebook_test_picture", "r");
+  std::FILE* pipe = popen(NOTEBOOK_EXECUTABLE " " NOTEBOOK_PICTURE, "r");
   REQUIRE(pipe != nullptr);
   std::string output;
   std::array<char, 512> line{};

@@ -39,12 +39,11 @@ struct Fit {
 /// range.
 ///
 /// **Example** tests/optimizer_test.cpp
-template <class Optimizer, class Obj, DenseExpression Start, class Obs = NoObserver>
-requires Observer < std::remove_reference_t<Obs>,
-typename Start::PlainObject >
-    &&OptimizerFor<Optimizer, std::remove_reference_t<Obj>, typename Start::PlainObject>
-        Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& objective,
-                                                      const Start& start, Obs&& observer = {}) {
+template <class Obj, DenseExpression Start,
+          OptimizerFor<Obj, typename Start::PlainObject> Optimizer,
+          Observer<typename Start::PlainObject> Obs = NoObserver>
+Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& objective,
+                                              const Start& start, Obs&& observer = {}) {
   using std::isfinite;
   using Parameters = typename Start::PlainObject;
   const Parameters& from = start;  // a copy only where `start` is an expression
@@ -54,7 +53,7 @@ typename Start::PlainObject >
       detail::fail(detail::entry("start", i, from(i)), "; expected a finite value");
     }
   }
-  if constexpr (DetectsUnbounded<std::remove_reference_t<Obj>>) {
+  if constexpr (DetectsUnbounded<Obj>) {
     if (objective.unbounded()) {
       Parameters gradient(from.size());
       const auto loss = objective(from, gradient);
@@ -72,15 +71,13 @@ typename Start::PlainObject >
 /// **Cost** of the iterations alone; no sample is touched.
 ///
 /// **Allocation** none for a fixed Dim of at most 16; otherwise before the first iteration only.
-template <Family F, LossFor<F> L, class Optimizer, class Obs = NoObserver>
-requires Observer < std::remove_reference_t<Obs>,
-typename F::Parameters >
-    &&OptimizerFor<Optimizer, ObjectiveOf<L, F>, typename F::Parameters> Fit<F> fit(
-        const F& family, const L& loss, const Optimizer& optimizer, const SummaryOf<L, F>& summary,
-        Obs&& observer = {}) {
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
+          Observer<typename F::Parameters> Obs = NoObserver>
+Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer,
+           const SummaryOf<L, F>& summary, Obs&& observer = {}) {
   auto objective = loss.objective(family, summary);
   const typename F::Parameters start = family.start();
-  auto minimum = minimize(optimizer, objective, start, observer);
+  auto minimum = scorematch::minimize(optimizer, objective, start, observer);
   return {family.distribution(minimum.parameters),
           std::move(minimum.parameters),
           minimum.loss,
@@ -98,16 +95,14 @@ typename F::Parameters >
 /// **Errors** as from a summary, and those of the summary's `add`.
 ///
 /// **Example** examples/notebook.cpp
-template <Family F, LossFor<F> L, class Optimizer, SamplesOf<typename F::Scalar, F::Dim> X,
-          class Obs = NoObserver>
-requires Observer < std::remove_reference_t<Obs>,
-typename F::Parameters >
-    &&OptimizerFor<Optimizer, ObjectiveOf<L, F>, typename F::Parameters> Fit<F> fit(
-        const F& family, const L& loss, const Optimizer& optimizer, const X& samples,
-        Obs&& observer = {}) {
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
+          SamplesOf<typename F::Scalar, F::Dim> X,
+          Observer<typename F::Parameters> Obs = NoObserver>
+Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer, const X& samples,
+           Obs&& observer = {}) {
   auto summary = loss.summary(family);
   summary.add(samples);
-  return fit(family, loss, optimizer, std::as_const(summary), observer);
+  return scorematch::fit(family, loss, optimizer, std::as_const(summary), observer);
 }
 
 /// The same composition for samples that keep arriving, as inside a simulation.
@@ -115,9 +110,8 @@ typename F::Parameters >
 /// **Cost** of `observe`: that of the summary's `add`; of `fit`: the iterations alone.
 ///
 /// **Example** examples/simulation.cpp
-template <Family F, LossFor<F> L, class Optimizer>
-requires OptimizerFor < Optimizer, ObjectiveOf<L, F>,
-typename F::Parameters > class Estimator {
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer>
+class Estimator {
  public:
   using Scalar = typename F::Scalar;
   using Summary = SummaryOf<L, F>;
@@ -151,9 +145,8 @@ typename F::Parameters > class Estimator {
   const Summary& summary() const { return summary_; }
 
   /// Fits what has been seen so far; the estimator goes on from there.
-  template <class Obs = NoObserver>
-  requires Observer < std::remove_reference_t<Obs>,
-  typename F::Parameters > Fit<F> fit(Obs&& observer = {}) const {
+  template <Observer<typename F::Parameters> Obs = NoObserver>
+  Fit<F> fit(Obs&& observer = {}) const {
     return scorematch::fit(family_, loss_, optimizer_, summary_, observer);
   }
 

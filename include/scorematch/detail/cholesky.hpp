@@ -98,7 +98,7 @@ struct CovarianceRoot {
         lower(j, i) = r;
       }
     }
-    // Eigen's LLT reports success on NaN and infinity, so they are kept from it.
+    // A pivot that is NaN would pass for zero here, and Eigen's LLT reports success on it.
     if (!finite) {
       lower.setZero();
       return;

@@ -31,8 +31,8 @@ void require_descent_options(const char* owner, const Options& options) {
                  "learning_rate", options.learning_rate, "a finite number above 0");
   require_option(options.max_iterations >= 1, owner, "max_iterations", options.max_iterations,
                  "at least 1");
-  require_option(options.gradient_tolerance >= 0, owner, "gradient_tolerance",
-                 options.gradient_tolerance, "a number, at least 0");
+  require_option(isfinite(options.gradient_tolerance) && options.gradient_tolerance >= 0, owner,
+                 "gradient_tolerance", options.gradient_tolerance, "a finite number, at least 0");
 }
 
 // |g| <= tolerance |J|, never asking for more than the rounding of a gradient allows. Relative,

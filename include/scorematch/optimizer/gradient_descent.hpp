@@ -20,8 +20,9 @@ namespace scorematch {
 struct GradientDescent {
   double learning_rate = 1e-3;
   Eigen::Index max_iterations = 10000;
-  /// Relative to |loss|, so that the units of the samples do not matter; 0 asks for all that the
-  /// rounding of Scalar allows.
+  /// Relative to |loss|, so that a unit of the loss does not matter; 0 asks for all that the
+  /// rounding of Scalar allows. A loss whose minimum is zero meets it only where the gradient
+  /// vanishes.
   double gradient_tolerance = 1e-8;
 
   template <class Parameters, Objective<Parameters> Obj, Observer<Parameters> Obs>
