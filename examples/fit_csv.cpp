@@ -77,7 +77,9 @@ sm::Fit<Family> fit_with(const Options& options, const Loss& loss, const Eigen::
                    samples);
   }
   if (options.optimizer == "adam") {
-    return sm::fit(family, loss, sm::Adam{.learning_rate = rate, .max_iterations = steps}, samples);
+    return sm::fit(family, loss,
+                   sm::Adam{.learning_rate = rate, .amsgrad = true, .max_iterations = steps},
+                   samples);
   }
   throw std::invalid_argument("--optimizer " + options.optimizer +
                               ": expected closed-form, gradient-descent, momentum or adam");

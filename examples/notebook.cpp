@@ -57,8 +57,9 @@ void run(const std::string& directory) {
   std::printf("\nWhat the steps lead to\n");
   const auto exact = sm::fit(family, loss, sm::ClosedForm{}, samples);
   report("closed form of score matching", exact.distribution);
-  const auto likely = sm::fit(family, sm::NegativeLogLikelihood{},
-                              sm::Adam{.learning_rate = 1e-2, .max_iterations = 20000}, samples);
+  const auto likely =
+      sm::fit(family, sm::NegativeLogLikelihood{},
+              sm::Adam{.learning_rate = 1e-2, .amsgrad = true, .max_iterations = 20000}, samples);
   report("maximum likelihood, by Adam", likely.distribution);
   std::printf("they differ by at most %.1e: for a full Gaussian the two are one estimate\n",
               largest_difference(exact.distribution, likely.distribution));

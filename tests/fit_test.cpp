@@ -91,8 +91,9 @@ TEST_CASE_TEMPLATE("every iterative optimizer reaches the closed form", Optimize
       const Eigen::Index d = family.dimension();
       const Eigen::MatrixXd samples = random_samples(d, 30 * d, rng);
       const auto exact = sm::fit(family, loss, sm::ClosedForm{}, samples);
-      const auto fit = sm::fit(family, loss,
-                               Optimizer{.learning_rate = 1e-2, .max_iterations = 200000}, samples);
+      Optimizer optimizer{.learning_rate = 1e-2, .max_iterations = 200000};
+      if constexpr (requires { optimizer.amsgrad; }) optimizer.amsgrad = true;
+      const auto fit = sm::fit(family, loss, optimizer, samples);
       CAPTURE(d);
       CHECK(fit.status == sm::Status::converged);
       CHECK((fit.distribution.mean() - exact.distribution.mean()).cwiseAbs().maxCoeff() <= 1e-6);
@@ -108,10 +109,24 @@ TEST_CASE_TEMPLATE("every iterative optimizer reaches the closed form", Optimize
   for_losses(sm::GaussianFamily<double>{3}, check);
 }
 
+TEST_CASE("amsgrad converges where Adam circles") {
+  const Eigen::MatrixXd samples = longley().topRows(3);
+  const Eigen::VectorXd mean = samples.rowwise().mean();
+  const Eigen::MatrixXd centred = samples.colwise() - mean;
+  const Eigen::VectorXd scale = centred.rowwise().norm() / 4;
+  const Eigen::MatrixXd standardized = scale.cwiseInverse().asDiagonal() * centred;
+  const sm::Adam adam{.amsgrad = true, .max_iterations = 200000};
+  const auto fit =
+      sm::fit(sm::GaussianFamily<double, 3>{}, sm::NegativeLogLikelihood{}, adam, standardized);
+  CHECK(fit.status == sm::Status::converged);
+  CHECK(relative_difference(fit.distribution.covariance(), definition(standardized).second) <=
+        1e-5);
+}
+
 TEST_CASE("score matching equals maximum likelihood for a full Gaussian, fixed and dynamic") {
   Rng rng(4);
   const Eigen::MatrixXd samples = random_samples(3, 100, rng);
-  const sm::Adam adam{.max_iterations = 100000};
+  const sm::Adam adam{.amsgrad = true, .max_iterations = 100000};
   const auto score =
       sm::fit(sm::GaussianFamily<double, 3>{}, sm::ScoreMatchingLoss{}, adam, samples);
   const auto likelihood =
@@ -174,7 +189,7 @@ TEST_CASE("permuting, shifting and scaling the samples moves the estimate with t
     }
   });
   // An iterated fit moves with its samples as far as it has converged.
-  const sm::Adam adam{.max_iterations = 50000};
+  const sm::Adam adam{.amsgrad = true, .max_iterations = 50000};
   const auto fit = sm::fit(family, sm::ScoreMatchingLoss{}, adam, samples);
   const auto moved =
       sm::fit(family, sm::ScoreMatchingLoss{}, adam, (2 * samples.array() - 1).matrix());

@@ -28,7 +28,8 @@ struct Bowl {
 TEST_CASE_TEMPLATE("iterative optimizers reach the minimum of a bowl, fixed and dynamic", Optimizer,
                    sm::GradientDescent, sm::Momentum, sm::Adam) {
   const auto check = [](const auto& start, double tolerance) {
-    const Optimizer optimizer{.learning_rate = 0.05, .max_iterations = 100000};
+    Optimizer optimizer{.learning_rate = 0.05, .max_iterations = 100000};
+    if constexpr (requires { optimizer.amsgrad; }) optimizer.amsgrad = true;
     const auto minimum = sm::minimize(optimizer, Bowl{}, start);
     CHECK(minimum.status == sm::Status::converged);
     CHECK(double(minimum.gradient_norm) <= tolerance * double(minimum.loss));
@@ -78,6 +79,36 @@ TEST_CASE("one step of each method is the one of its paper") {
       (1 - 0.999 * 0.999);
   CHECK((after(adam, 2).array() - (one.array() - 0.1 * m / (v.sqrt() + 1e-8))).matrix().norm() <=
         1e-8);
+}
+
+TEST_CASE(
+    "amsgrad is Adam while the squared gradient grows, and its steps shrink with the gradient") {
+  // On x -> exp(x) from the left the gradient grows with every step to the right.
+  const auto falling = [](const Eigen::Vector2d& x, Eigen::Vector2d& gradient) {
+    gradient = -x.array().exp().matrix();
+    return gradient.sum();
+  };
+  const auto growing = [&](bool amsgrad) {
+    return sm::minimize(sm::Adam{.amsgrad = amsgrad, .max_iterations = 50}, falling,
+                        Eigen::Vector2d(0, 1))
+        .parameters;
+  };
+  CHECK(same_bits(growing(true), growing(false)));
+  const auto shrinking = [](bool amsgrad) {
+    double previous = 9;
+    double longest_late = 0;
+    sm::minimize(sm::Adam{.learning_rate = 0.5,
+                          .amsgrad = amsgrad,
+                          .max_iterations = 5000,
+                          .gradient_tolerance = 0},
+                 Bowl{}, Eigen::Vector<double, 1>(9.0), [&](const auto& state) {
+                   const double step = std::abs(state.parameters(0) - previous);
+                   if (state.iteration > 3000) longest_late = std::max(longest_late, step);
+                   previous = state.parameters(0);
+                 });
+    return longest_late;
+  };
+  CHECK(shrinking(true) <= 1e-12);
 }
 
 TEST_CASE("the observer sees each step once, from where it left, and can stop") {

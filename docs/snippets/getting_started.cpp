@@ -51,7 +51,8 @@ void own_start() {
   auto objective = loss.objective(family, moments);
 
   const sm::Gaussian<double, 2> guess(Eigen::Vector2d(1, -1), Eigen::Matrix2d{{1, 0}, {0, 1}});
-  const auto minimum = sm::minimize(sm::Adam{}, objective, family.parameters(guess));
+  const sm::Adam adam{.amsgrad = true};
+  const auto minimum = sm::minimize(adam, objective, family.parameters(guess));
   const auto gaussian = family.distribution(minimum.parameters);
   expect(minimum.status == sm::Status::converged, "own start");
   expect((gaussian.mean() - moments.mean()).norm() < 1e-6, "own start, mean");
@@ -141,7 +142,7 @@ void scaling() {
 
   const Eigen::Matrix2Xd scaled = scale.cwiseInverse().asDiagonal() * (samples.colwise() - center);
   const auto fit =
-      sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{}, sm::Adam{}, scaled);
+      sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{}, sm::Momentum{}, scaled);
 
   const Eigen::Vector2d mean = center + scale.cwiseProduct(fit.distribution.mean());
   const Eigen::Matrix2d covariance =

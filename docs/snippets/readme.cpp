@@ -10,7 +10,7 @@ int main() {
   std::mt19937_64 rng(1);
   const Eigen::Matrix2Xd samples = truth.sample(10000, rng);  // one sample per column
   const auto fit =
-      sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{}, sm::Adam{}, samples);
+      sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{}, sm::Momentum{}, samples);
   std::cout << explain(fit.status) << "\nmean: " << fit.distribution.mean().transpose()
             << "\ncovariance:\n"
             << fit.distribution.covariance() << '\n';

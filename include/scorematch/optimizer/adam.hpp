@@ -16,16 +16,20 @@ namespace scorematch {
 /// theta <- theta - learning_rate m^ / (sqrt(v^) + epsilon) with m^ = m / (1 - beta1^t) and
 /// v^ = v / (1 - beta2^t), until |g| <= gradient_tolerance |loss|.
 ///
-/// A step has about the size of the learning rate, whatever the size of the gradient.
+/// A step has about the size of the learning rate, whatever the size of the gradient: far from a
+/// minimum that is an advantage, near it a constant learning rate may circle for ever. With
+/// `amsgrad` the largest v so far stands for v (Reddi, Kale and Kumar 2018), so that steps shrink
+/// with the gradient and an exact gradient leads to the minimum.
 ///
 /// **Errors** as `GradientDescent`; beta1 and beta2 must lie in [0, 1), epsilon above 0.
 ///
-/// **Cost** as `GradientDescent`, and two more parameter vectors.
+/// **Cost** as `GradientDescent`, and three more parameter vectors.
 struct Adam {
   double learning_rate = 1e-2;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
+  bool amsgrad = false;
   Eigen::Index max_iterations = 10000;
   /// Relative to |loss|.
   double gradient_tolerance = 1e-8;
@@ -48,16 +52,22 @@ struct Adam {
     Scalar b2_power(1);
     Parameters first = Parameters::Zero(start.size());
     Parameters second = Parameters::Zero(start.size());
+    Parameters largest = Parameters::Zero(start.size());
     return detail::descend(*this, objective, start, observer,
                            [&](Parameters& theta, const Parameters& gradient, Eigen::Index) {
                              first = b1 * first + (1 - b1) * gradient;
                              second = b2 * second + (1 - b2) * gradient.cwiseAbs2();
+                             if (amsgrad) {
+                               largest = largest.cwiseMax(second);
+                             } else {
+                               largest = second;
+                             }
                              b1_power *= b1;
                              b2_power *= b2;
                              const Scalar scale = rate / (1 - b1_power);
                              const Scalar root = sqrt(1 - b2_power);
                              theta.array() -=
-                                 scale * first.array() / (second.array().sqrt() / root + guard);
+                                 scale * first.array() / (largest.array().sqrt() / root + guard);
                            });
   }
 };
