@@ -96,7 +96,8 @@ class WeightedScoreMatching {
   }
 };
 
-// An optimizer of one's own: bisection on the slope, for one parameter.
+// An optimizer of one's own: bisection on the slope, for one parameter. Its observers never stop
+// it.
 class Bisection {
  public:
   explicit Bisection(int) {}
@@ -107,9 +108,10 @@ class Bisection {
   sm::Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs& observer) const {
     double low = start(0) - 50;
     double high = start(0) + 50;
-    sm::Minimum<Parameters> at{start, 0, 0, 0, sm::Status::converged};
+    sm::Minimum<Parameters> at{start, 0, 0, 0, sm::Status::iteration_limit};
     Parameters gradient = start;
-    for (at.iterations = 1; at.iterations <= 60; ++at.iterations) {
+    while (high - low > 1e-13) {
+      ++at.iterations;
       at.parameters(0) = (low + high) / 2;
       at.loss = objective(at.parameters, gradient);
       at.gradient_norm = std::abs(gradient(0));
@@ -117,6 +119,7 @@ class Bisection {
       observer(
           sm::IterationState<Parameters>{at.iterations, at.loss, at.gradient_norm, at.parameters});
     }
+    at.status = sm::Status::converged;
     return at;
   }
 };

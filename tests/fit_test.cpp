@@ -312,6 +312,33 @@ TEST_CASE_TEMPLATE("a learning rate far too large diverges to the last finite po
   }
 }
 
+TEST_CASE_TEMPLATE("converged means at the minimum, whatever the learning rate", Scalar, float,
+                   double) {
+  // Too large a step leads to covariances of any size, up to where the loss and its gradient
+  // vanish.
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  const auto check = [](const auto& family, const Matrix& samples, double rate) {
+    const auto exact = sm::fit(family, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, samples);
+    const auto compare = [&](const auto& optimizer) {
+      const auto fit = sm::fit(family, sm::ScoreMatchingLoss{}, optimizer, samples);
+      CAPTURE(rate);
+      if (fit.status != sm::Status::converged) return;
+      CHECK(relative_difference(fit.distribution.covariance(), exact.distribution.covariance()) <=
+            1e-2);
+    };
+    compare(sm::GradientDescent{.learning_rate = rate, .max_iterations = 300});
+    compare(sm::Momentum{.learning_rate = rate, .max_iterations = 300});
+    compare(sm::Adam{.learning_rate = rate, .max_iterations = 300});
+  };
+  Rng rng(11);
+  const Matrix five = (Matrix(1, 5) << 1, 2, 3, 4, 6).finished();
+  const Matrix pairs = random_samples<Scalar>(2, 50, rng);
+  for (double rate = 1e-3; rate < 1e5; rate *= 1.03) {
+    check(sm::GaussianFamily<Scalar, 1>{}, five, rate);
+    check(sm::GaussianFamily<Scalar, 2>{}, pairs, rate);
+  }
+}
+
 TEST_CASE("an estimator equals a fit of all it has seen, in any order of calls") {
   Rng rng(10);
   const Eigen::MatrixXd samples = random_samples(3, 90, rng);

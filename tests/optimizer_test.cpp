@@ -180,6 +180,8 @@ TEST_CASE_TEMPLATE("what is not finite is never returned", Optimizer, sm::Gradie
       const auto at_once = sm::minimize(Optimizer{}, cliff, Eigen::Vector2d(-1, 0));
       CHECK(at_once.status == sm::Status::diverged);
       CHECK(same_bits(at_once.parameters, Eigen::Vector2d(-1, 0)));
+      CHECK_FALSE(std::isnan(at_once.loss));
+      CHECK_FALSE(std::isnan(at_once.gradient_norm));
     }
   }
   const auto far = sm::minimize(Optimizer{.learning_rate = 1e300}, Bowl{}, Eigen::Vector2d(3, 5));

@@ -132,8 +132,31 @@ void from_numpy() {
   expect(fit.status == sm::Status::converged, "map");
 }
 
+void other_layouts() {
+  const Eigen::Index n = 500, dim = 2;
+  const Eigen::MatrixXd by_variable = draw_samples(n, 1).transpose();  // n x dim, column-major
+  const double* data = by_variable.data();
+  sm::Moments<double> moments(dim);
+
+  // data: n x dim, Fortran order
+  moments.add(Eigen::Map<const Eigen::MatrixXd>(data, n, dim).transpose());
+
+  // data: dim x n, C order: one row per variable
+  using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  moments.add(Eigen::Map<const RowMajor>(data, dim, n));
+
+  sm::Moments<double> once(dim);
+  once.add(draw_samples(n, 1));
+  expect(moments.count() == 1000, "layouts, count");
+  expect((moments.mean() - once.mean()).norm() < 1e-12, "layouts, mean");
+  expect((moments.covariance() - once.covariance()).norm() < 1e-12, "layouts, covariance");
+}
+
 void scaling() {
   const Eigen::Matrix2Xd samples = 1e4 * draw_samples(500, 1);
+  expect(sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{}, sm::Momentum{}, samples)
+                 .status == sm::Status::diverged,
+         "not scaled");
 
   sm::Moments<double, 2> moments;
   moments.add(samples);
@@ -192,6 +215,7 @@ void unbounded() {
     std::cout << regularized.covariance() << '\n';
   }
   expect(fit.status == sm::Status::unbounded && fit.iterations == 0, "unbounded");
+  std::cout << explain(fit.status) << '\n';
   expect(fit.parameters == sm::GaussianFamily<double, 2>{}.start(), "the start is returned");
 }
 
@@ -220,6 +244,7 @@ int main() {
   streaming();
   sizes();
   from_numpy();
+  other_layouts();
   scaling();
   errors();
   unbounded();

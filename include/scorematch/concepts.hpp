@@ -94,6 +94,14 @@ concept DetectsUnbounded = requires(const O& objective) {
   { objective.unbounded() } -> std::convertible_to<bool>;
 };
 
+/// An objective that knows how far the model of its last evaluation is from the samples, without
+/// units. Laws: zero at the minimum; of order one or more where the model is nothing like the
+/// samples, also in a single direction.
+template <class O>
+concept HasMismatch = requires(const O& objective) {
+  objective.mismatch() >= 0;
+};
+
 // --- loss ----------------------------------------------------------------------------------------
 
 /// What a loss keeps of the samples. One sample x is a Dim-vector, a block is Dim x n.

@@ -74,7 +74,7 @@ struct CovarianceRoot {
   using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
 
   Matrix lower;            // C, zeros above the diagonal
-  bool positive_definite;  // every pivot of R was above zero
+  bool positive_definite;  // every pivot of R was above d eps, its rounding
   bool singular;           // R is within rounding of a singular matrix
 
   explicit CovarianceRoot(const Matrix& covariance)
@@ -119,7 +119,8 @@ struct CovarianceRoot {
       positive_definite = semidefinite_cholesky(lower, negligible);
     } else {
       const Eigen::LLT<Matrix> llt(lower);
-      positive_definite = llt.info() == Eigen::Success;
+      positive_definite = llt.info() == Eigen::Success &&
+                          llt.matrixLLT().diagonal().cwiseAbs2().minCoeff() > negligible;
       if (positive_definite) {
         lower = llt.matrixLLT();
         for (Eigen::Index j = 0; j < lower.cols(); ++j) {

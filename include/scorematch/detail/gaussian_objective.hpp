@@ -9,6 +9,7 @@
 
 #include <Eigen/Core>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -47,21 +48,25 @@ class GaussianObjective {
     residual_.setZero(d);
   }
 
-  // True where S is singular: the loss then falls for ever as the precision grows along the null
-  // direction, and there is no minimum.
+  /// True where S is singular: the loss then falls for ever as the precision grows along the null
+  /// direction, and there is no minimum.
   bool unbounded() const { return unbounded_; }
 
-  // mu = m, L = C: the minimum of score matching and of the likelihood alike.
+  /// mu = m, L = C: the minimum of score matching and of the likelihood alike.
   Parameters minimizer() const { return family_.pack(mean_, root_); }
 
+  /// The largest entry of |W - I|: the moments of the samples in the model's own standard
+  /// deviations.
+  Scalar mismatch() const { return mismatch_; }
+
  protected:
-  // Fills lower_ ... whitened_ for theta. False outside the domain, where exp(2 l) or exp(-2 l)
-  // leaves the range of Scalar and a zero gradient would pass for a minimum.
-  bool whiten(const Parameters& theta) {
+  // Fills lower_ ... whitened_ for theta. False outside the domain, where exp(power l) or
+  // exp(-power l) leaves the range of Scalar: the powers of L_ii that a loss and its gradient pass
+  // through would vanish there, and a gradient of zero would stand for a minimum.
+  bool whiten(const Parameters& theta, int power) {
     using std::abs;
-    using std::log;
     const Eigen::Index d = family_.dimension();
-    static const Scalar limit = log((std::numeric_limits<Scalar>::max)()) / 2;
+    const Scalar limit = log_of_largest() / Scalar(power);
     bool inside = true;
     for (Eigen::Index i = 0; i < d; ++i) {
       inside = inside && abs(theta(d + i)) <= limit;
@@ -73,10 +78,20 @@ class GaussianObjective {
     apply_lower(inverse_, residual_);
     multiply_lower(inverse_, root_, whitened_root_);
     gram_of_rows(whitened_root_, whitened_);
+    mismatch_ = Scalar(0);
     for (Eigen::Index j = 0; j < d; ++j) {
-      for (Eigen::Index i = 0; i < d; ++i) whitened_(i, j) += residual_(i) * residual_(j);
+      for (Eigen::Index i = 0; i < d; ++i) {
+        whitened_(i, j) += residual_(i) * residual_(j);
+        mismatch_ = (std::max)(mismatch_, abs(whitened_(i, j) - Scalar(i == j ? 1 : 0)));
+      }
     }
     return true;
+  }
+
+  static Scalar log_of_largest() {
+    using std::log;
+    static const Scalar value = log((std::numeric_limits<Scalar>::max)());
+    return value;
   }
 
   static Scalar outside() { return std::numeric_limits<Scalar>::infinity(); }
@@ -106,6 +121,7 @@ class GaussianObjective {
   Matrix whitened_root_;  // N
   Matrix whitened_;       // W
   Matrix scratch_;
+  Scalar mismatch_{0};  // |W - I|, largest entry
 };
 
 }  // namespace scorematch::detail

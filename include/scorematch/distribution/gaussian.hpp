@@ -140,6 +140,7 @@ class Gaussian {
     }
     require_finite("cholesky", cholesky_);
     detail::gram_of_rows(cholesky_, covariance_);
+    require_finite("cholesky * cholesky^T", covariance_);
   }
 
   static Matrix checked_root(const Vector& mean, const Matrix& covariance) {

@@ -12,7 +12,8 @@
 namespace scorematch {
 
 /// All Gaussians of one dimension, in log-Cholesky coordinates (Pinheiro and Bates 1996): every
-/// parameter vector is a valid covariance, so an unconstrained optimizer can walk them.
+/// parameter vector is a valid covariance while its exponentials are in range, so an unconstrained
+/// optimizer can walk them.
 ///
 /// **Shapes** theta, in order: mean (Dim), log L_ii (Dim), strictly lower L_ij row by row
 /// (Dim (Dim - 1) / 2); the covariance is L L^T. theta = 0 is the standard normal.
@@ -47,7 +48,7 @@ class GaussianFamily {
 
   Eigen::Index parameter_count() const { return dimension() + dimension() * (dimension() + 1) / 2; }
 
-  /// All zeros: the standard normal, where the founding notebook starts.
+  /// All zeros: the standard normal.
   Parameters start() const { return Parameters::Zero(parameter_count()); }
 
   /// **Errors** std::invalid_argument where theta has the wrong size, is not finite, or its exp

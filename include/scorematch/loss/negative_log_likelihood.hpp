@@ -32,7 +32,7 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
   /// Scalar.
   Scalar operator()(const Parameters& theta) {
     using std::log;
-    if (!this->whiten(theta)) return Base::outside();
+    if (!this->whiten(theta, 2)) return Base::outside();
     const Eigen::Index d = this->family_.dimension();
     Scalar value = static_cast<Scalar>(d) * log(2 * std::numbers::pi_v<Scalar>) / 2;
     for (Eigen::Index i = 0; i < d; ++i) value += theta(d + i) + this->whitened_(i, i) / 2;

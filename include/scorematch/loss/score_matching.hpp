@@ -36,7 +36,7 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   /// J(theta); infinity where it, or a diagonal entry of the covariance or precision,
   /// leaves the range of Scalar.
   Scalar operator()(const Parameters& theta) {
-    if (!this->whiten(theta)) return Base::outside();
+    if (!this->whiten(theta, 3)) return Base::outside();
     detail::gram_of_rows(this->inverse_, inner_);
     Scalar fit(0);
     Scalar trace(0);

@@ -15,12 +15,14 @@
 
 namespace scorematch::detail {
 
-// The Euclidean norm; not finite exactly where an entry is not (the square alone may overflow).
+// The Euclidean norm; zero only where the gradient is, and not finite only where an entry is not,
+// though the square alone may underflow or overflow.
 template <class Vector>
 typename Vector::Scalar gradient_norm(const Vector& gradient) {
-  using std::isfinite;
-  const typename Vector::Scalar norm = gradient.norm();
-  return isfinite(norm) ? norm : gradient.stableNorm();
+  using Limits = std::numeric_limits<typename Vector::Scalar>;
+  const typename Vector::Scalar square = gradient.squaredNorm();
+  const bool in_range = square > (Limits::min)() / Limits::epsilon() && square <= (Limits::max)();
+  return in_range ? std::sqrt(square) : gradient.stableNorm();
 }
 
 // What every iterative optimizer's options must satisfy.
@@ -37,12 +39,18 @@ void require_descent_options(const char* owner, const Options& options) {
 
 // |g| <= tolerance |J|, never asking for more than the rounding of a gradient allows. Relative,
 // because a score matching loss has units: 1e-8 is tiny for samples of order one and huge for
-// samples of order 1e5.
-template <class Scalar>
-bool small_gradient(Scalar norm, Scalar loss, double tolerance) {
+// samples of order 1e5. A direction in which the model is far too wide adds next to nothing to
+// either side, so an objective that knows its mismatch must find it small as well; where the
+// gradient is small to first order, its square root is enough.
+template <class Obj, class Scalar>
+bool converged(const Obj& objective, Scalar norm, Scalar loss, double tolerance) {
   using std::abs;
+  using std::sqrt;
   const Scalar attainable = 32 * std::numeric_limits<Scalar>::epsilon();
-  return norm <= (std::max)(static_cast<Scalar>(tolerance), attainable) * abs(loss);
+  const Scalar relative = (std::max)(static_cast<Scalar>(tolerance), attainable);
+  if (!(norm <= relative * abs(loss))) return false;
+  if constexpr (HasMismatch<Obj>) return objective.mismatch() <= sqrt(relative);
+  return true;
 }
 
 // True to go on; an observer that returns nothing always goes on.
@@ -62,6 +70,7 @@ template <class Options, class Obj, class Parameters, class Obs, class Step>
 Minimum<Parameters> descend(const Options& options, Obj& objective, const Parameters& start,
                             Obs& observer, Step step) {
   using std::isfinite;
+  using std::isnan;
   using Scalar = typename Parameters::Scalar;
   Minimum<Parameters> at{start, Scalar(0), Scalar(0), 0, Status::iteration_limit};
   Parameters gradient(start.size());
@@ -71,11 +80,14 @@ Minimum<Parameters> descend(const Options& options, Obj& objective, const Parame
   at.loss = objective(at.parameters, gradient);
   at.gradient_norm = gradient_norm(gradient);
   if (!isfinite(at.loss) || !isfinite(at.gradient_norm)) {
+    // Nothing better is known than the start, but a NaN is never returned.
+    if (isnan(at.loss)) at.loss = std::numeric_limits<Scalar>::infinity();
+    if (isnan(at.gradient_norm)) at.gradient_norm = std::numeric_limits<Scalar>::infinity();
     at.status = Status::diverged;
     return at;
   }
   while (true) {
-    if (small_gradient(at.gradient_norm, at.loss, options.gradient_tolerance)) {
+    if (converged(objective, at.gradient_norm, at.loss, options.gradient_tolerance)) {
       at.status = Status::converged;
       return at;
     }
