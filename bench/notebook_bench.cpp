@@ -4,6 +4,8 @@
 
 #include <scorematch/scorematch.hpp>
 
+#include <Eigen/Cholesky>
+
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -35,29 +37,28 @@ void library(benchmark::State& state, const Family& family) {
   state.SetItemsProcessed(state.iterations() * steps);
 }
 
-// J = tr(P M P) / 2 - tr P with A = L^-1 = [p 0; q r], B = A A^T, W = A M A^T.
-double by_hand(const Eigen::Vector2d& m, const Eigen::Matrix2d& s, double (&theta)[5]) {
+// The library's formulas (see GaussianScoreMatching) with A = L^-1 = [p 0; q r], N = A C.
+double by_hand(const Eigen::Vector2d& m, const Eigen::Matrix2d& c, double (&theta)[5]) {
   double loss = 0;
   for (int k = 0; k <= steps; ++k) {
     const double l0 = std::exp(theta[2]), l1 = std::exp(theta[3]), off = theta[4];
     const double p = 1 / l0, r = 1 / l1, q = -off * p * r;
     const double d0 = m(0) - theta[0], d1 = m(1) - theta[1];
-    const double m00 = s(0, 0) + d0 * d0, m10 = s(1, 0) + d1 * d0, m11 = s(1, 1) + d1 * d1;
-    const double b00 = p * p, b10 = q * p, b11 = q * q + r * r;
-    const double t00 = p * m00, t10 = q * m00 + r * m10, t11 = q * m10 + r * m11;
-    const double w00 = t00 * p, w10 = t10 * p, w11 = t10 * q + t11 * r;
-    loss = (w00 * b00 + w11 * b11) / 2 + w10 * b10 - b00 - b11;
-    if (k == steps) break;
     const double a0 = p * d0, a1 = q * d0 + r * d1;
+    const double n00 = p * c(0, 0), n10 = q * c(0, 0) + r * c(1, 0), n11 = r * c(1, 1);
+    const double e00 = 1 - n00 * n00 - a0 * a0, e10 = -n10 * n00 - a1 * a0;
+    const double e11 = 1 - n11 * n11 - n10 * n10 - a1 * a1;
+    const double b00 = p * p, b10 = q * p, b11 = q * q + r * r;
+    const double be00 = b00 * e00 + b10 * e10, be11 = b10 * e10 + b11 * e11;
+    loss = -(b00 + b11 + be00 + be11) / 2;
+    if (k == steps) break;
     const double c0 = b00 * a0 + b10 * a1, c1 = b10 * a0 + b11 * a1;
-    const double h00 = b00 * w00 + b10 * w10 - b00;
-    const double h11 = b10 * w10 + b11 * w11 - b11;
-    const double h10 = (b10 * w00 + b11 * w10 + b00 * w10 + b10 * w11) / 2 - b10;
+    const double k10 = b10 * e00 + b11 * e10 + (b00 * e10 + b10 * e11);
     theta[0] += 1e-3 * (p * c0 + q * c1);
     theta[1] += 1e-3 * (r * c1);
-    theta[2] += 2e-3 * (p * h00 + q * h10) * l0;
-    theta[3] += 2e-3 * (r * h11) * l1;
-    theta[4] += 2e-3 * (r * h10);
+    theta[2] -= 1e-3 * ((p * (2 * be00) + q * k10) * l0);
+    theta[3] -= 1e-3 * (r * (2 * be11) * l1);
+    theta[4] -= 1e-3 * (r * k10);
   }
   return loss;
 }
@@ -65,10 +66,10 @@ double by_hand(const Eigen::Vector2d& m, const Eigen::Matrix2d& s, double (&thet
 void hand_written(benchmark::State& state) {
   const auto seen = moments();
   const Eigen::Vector2d m = seen.mean();
-  const Eigen::Matrix2d s = seen.covariance();
+  const Eigen::Matrix2d c = seen.covariance().llt().matrixL();
   for (auto _ : state) {
     double theta[5] = {};
-    benchmark::DoNotOptimize(by_hand(m, s, theta));
+    benchmark::DoNotOptimize(by_hand(m, c, theta));
   }
   state.SetItemsProcessed(state.iterations() * steps);
 }
@@ -79,7 +80,7 @@ void require_agreement() {
       sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{},
               sm::GradientDescent{.learning_rate = 1e-3, .max_iterations = steps}, moments());
   double theta[5] = {};
-  const double loss = by_hand(moments().mean(), moments().covariance(), theta);
+  const double loss = by_hand(moments().mean(), moments().covariance().llt().matrixL(), theta);
   if (!(std::abs(loss - fit.loss) <= 1e-10)) {
     std::fprintf(stderr, "the hand-written loop ends at %.12g, the library at %.12g\n", loss,
                  fit.loss);

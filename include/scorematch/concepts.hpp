@@ -3,6 +3,7 @@
 #pragma once
 
 #include <scorematch/detail/require.hpp>
+#include <scorematch/scalar.hpp>
 #include <scorematch/status.hpp>
 
 #include <Eigen/Core>
@@ -11,10 +12,6 @@
 #include <type_traits>
 
 namespace scorematch {
-
-/// A scalar the library computes with: float, double or long double.
-template <class T>
-concept Real = std::floating_point<T>;
 
 // --- samples -------------------------------------------------------------------------------------
 
@@ -47,7 +44,7 @@ concept FamilyTypes = requires {
   typename F::Parameters;
   typename F::Distribution;
 }
-&&Real<typename F::Scalar>&& HasScalar<typename F::Parameters, typename F::Scalar>&& bool(
+&&Number<typename F::Scalar>&& HasScalar<typename F::Parameters, typename F::Scalar>&& bool(
     F::Parameters::IsVectorAtCompileTime);
 
 template <class F>
@@ -91,15 +88,15 @@ concept HasMinimizer = Objective<O, Parameters> && requires(O& objective) {
 /// An objective that can tell, before any step, that it has no minimum.
 template <class O>
 concept DetectsUnbounded = requires(const O& objective) {
-  { objective.unbounded() } -> std::convertible_to<bool>;
+  { any(objective.unbounded()) } -> std::convertible_to<bool>;
 };
 
-/// An objective that knows how far the model of its last evaluation is from the samples, without
-/// units. Laws: zero at the minimum; of order one or more where the model is nothing like the
-/// samples, also in a single direction.
-template <class O>
-concept HasMismatch = requires(const O& objective) {
-  objective.mismatch() >= 0;
+/// An objective that knows how far the model at theta is from the samples, without units. Laws:
+/// zero at the minimum; of order one or more where the model is nothing like the samples, also in a
+/// single direction.
+template <class O, class Parameters>
+concept HasMismatch = requires(O& objective, const Parameters& theta) {
+  objective.mismatch(theta) >= 0;
 };
 
 // --- loss ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <scorematch/detail/require.hpp>
+#include <scorematch/scalar.hpp>
 
 #include <Eigen/Core>
 
@@ -69,7 +70,8 @@ struct IterationState {
   const Parameters& parameters;  ///< after the step
 };
 
-/// Where an optimizer ended. `loss` and `gradient_norm` are those at `parameters`.
+/// Where an optimizer ended. `loss` and `gradient_norm` are those at `parameters`. With a `Pack`
+/// for a scalar, each lane has its own.
 template <class Parameters_>
 struct Minimum {
   using Parameters = Parameters_;
@@ -78,8 +80,8 @@ struct Minimum {
   Parameters parameters;
   Scalar loss;
   Scalar gradient_norm;
-  Eigen::Index iterations;  ///< steps taken
-  Status status;
+  PerLane<Scalar, Eigen::Index> iterations;  ///< steps taken
+  PerLane<Scalar, Status> status;
 };
 
 }  // namespace scorematch

@@ -9,18 +9,17 @@
 
 #include <Eigen/Core>
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
+#include <type_traits>
 
 namespace scorematch::detail {
 
 // With m and S the sample mean and covariance, S = C C^T, and theta = (mu, L): A = L^-1,
-// a = A (m - mu), N = A C, and W = N N^T + a a^T, the second moment of the whitened samples, which
-// is the identity where model and samples agree.
-//
-// The workspace is allocated with the objective; an evaluation allocates nothing.
-template <class Scalar_, int Dim_>
+// a = A (m - mu), N = A C, W = N N^T + a a^T, the second moment of the whitened samples, and
+// E = I - W, which vanishes where model and samples agree.
+template <Number Scalar_, int Dim_>
 class GaussianObjective {
  public:
   using Scalar = Scalar_;
@@ -29,99 +28,142 @@ class GaussianObjective {
   using Parameters = typename Family::Parameters;
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
+  using Mask = MaskOf<Scalar>;
 
   GaussianObjective(const Family& family, const Moments<Scalar, Dim>& moments)
-      : family_(family), root_(Matrix::Zero(family.dimension(), family.dimension())) {
+      : family_(family),
+        root_(Matrix::Zero(family.dimension(), family.dimension())),
+        workspace_(family.dimension()) {
     const Eigen::Index d = family.dimension();
     if (moments.dimension() != d) {
       fail("the moments have dimension ", moments.dimension(), "; expected ", d,
            ", as the family has it");
     }
-    if (!(moments.count() > 0)) fail("no samples (count = 0); expected at least one");
+    if (!all(moments.count() > 0)) fail("no samples (count = 0); expected at least one");
     mean_ = moments.mean();
-    CovarianceRoot<Scalar, Dim> root(moments.covariance());
-    root_ = root.lower;
-    unbounded_ = root.singular;
-    for (Matrix* matrix : {&lower_, &inverse_, &whitened_root_, &whitened_, &scratch_}) {
-      matrix->setZero(d, d);
+    const Matrix covariance = moments.covariance();
+    for (int k = 0; k < lanes_of<Scalar>; ++k) {
+      const CovarianceRoot<LaneOf<Scalar>, Dim> root(lane_of(covariance, k));
+      set_lane(root_, k, root.lower);
+      set_lane(unbounded_, k, root.singular);
     }
-    residual_.setZero(d);
   }
 
   /// True where S is singular: the loss then falls for ever as the precision grows along the null
   /// direction, and there is no minimum.
-  bool unbounded() const { return unbounded_; }
+  Mask unbounded() const { return unbounded_; }
 
   /// mu = m, L = C: the minimum of score matching and of the likelihood alike.
   Parameters minimizer() const { return family_.pack(mean_, root_); }
 
-  /// The largest entry of |W - I|: the moments of the samples in the model's own standard
-  /// deviations.
-  Scalar mismatch() const { return mismatch_; }
+  /// The largest entry of |E| at theta: how far the moments of the samples are from the model's, in
+  /// the model's own standard deviations.
+  Scalar mismatch(const Parameters& theta) {
+    using std::abs;
+    auto&& at = workspace();
+    const Mask inside = whiten(theta, 1, at);
+    if (!any(inside)) return Scalar(outside());
+    Scalar largest(0);
+    for (Eigen::Index j = 0; j < at.error.cols(); ++j) {
+      for (Eigen::Index i = j; i < at.error.rows(); ++i) {
+        largest = Eigen::numext::maxi(largest, Scalar(abs(at.error(i, j))));
+      }
+    }
+    return select(inside, largest, Scalar(outside()));
+  }
 
  protected:
-  // Fills lower_ ... whitened_ for theta. False outside the domain, where exp(power l) or
-  // exp(-power l) leaves the range of Scalar: the powers of L_ii that a loss and its gradient pass
-  // through would vanish there, and a gradient of zero would stand for a minimum.
-  bool whiten(const Parameters& theta, int power) {
+  // What an evaluation computes on its way. Of a fixed size it is a local variable, which the
+  // compiler keeps in registers while they last; else it is allocated with the objective, and an
+  // evaluation allocates nothing.
+  struct Workspace {
+    Matrix lower;     // L
+    Matrix inverse;   // A
+    Vector residual;  // a
+    Vector by_mean;   // d/dmu
+    Matrix error;     // E
+    Matrix first;     // N, then free
+    Matrix second;    // free
+
+    explicit Workspace(Eigen::Index d)
+        : lower(d, d),
+          inverse(d, d),
+          residual(d),
+          by_mean(d),
+          error(d, d),
+          first(d, d),
+          second(d, d) {}
+  };
+
+  EIGEN_ALWAYS_INLINE std::conditional_t<unrolled<Matrix>, Workspace, Workspace&> workspace() {
+    if constexpr (unrolled<Matrix>) {
+      return Workspace(Dim);
+    } else {
+      return workspace_;
+    }
+  }
+
+  // Fills `at` for theta. False outside the domain, where exp(power l) or exp(-power l) leaves the
+  // range of Scalar: the powers of L_ii that a loss and its gradient pass through would vanish
+  // there, and a gradient of zero would stand for a minimum.
+  EIGEN_ALWAYS_INLINE Mask whiten(const Parameters& theta, int power, Workspace& at) const {
     using std::abs;
     const Eigen::Index d = family_.dimension();
     const Scalar limit = log_of_largest() / Scalar(power);
-    bool inside = true;
+    Mask inside = true;
     for (Eigen::Index i = 0; i < d; ++i) {
-      inside = inside && abs(theta(d + i)) <= limit;
-      residual_(i) = mean_(i) - theta(i);
+      inside = inside & (abs(theta(d + i)) <= limit);
+      at.residual(i) = mean_(i) - theta(i);
     }
-    if (!inside) return false;
-    family_.unpack_cholesky(theta, lower_);
-    invert_lower(lower_, inverse_);
-    apply_lower(inverse_, residual_);
-    multiply_lower(inverse_, root_, whitened_root_);
-    gram_of_rows(whitened_root_, whitened_);
-    mismatch_ = Scalar(0);
+    if (!any(inside)) return inside;
+    family_.unpack_cholesky(theta, at.lower);
+    invert_lower(at.lower, at.inverse);
+    apply_lower(at.inverse, at.residual);
+    multiply_lower(at.inverse, root_, at.first);
+    at.error.setIdentity();
+    subtract_gram_of_rows(at.first, at.error);
     for (Eigen::Index j = 0; j < d; ++j) {
-      for (Eigen::Index i = 0; i < d; ++i) {
-        whitened_(i, j) += residual_(i) * residual_(j);
-        mismatch_ = (std::max)(mismatch_, abs(whitened_(i, j) - Scalar(i == j ? 1 : 0)));
-      }
+      for (Eigen::Index i = 0; i < d; ++i) at.error(i, j) -= at.residual(i) * at.residual(j);
     }
-    return true;
+    return inside;
   }
 
-  static Scalar log_of_largest() {
-    using std::log;
-    static const Scalar value = log((std::numeric_limits<Scalar>::max)());
-    return value;
+  static constexpr LaneOf<Scalar> log_of_largest() {
+    using Limits = std::numeric_limits<LaneOf<Scalar>>;
+    return LaneOf<Scalar>(Limits::max_exponent) * std::numbers::ln2_v<LaneOf<Scalar>>;
   }
 
-  static Scalar outside() { return std::numeric_limits<Scalar>::infinity(); }
+  static constexpr LaneOf<Scalar> outside() {
+    return std::numeric_limits<LaneOf<Scalar>>::infinity();
+  }
 
-  // An overflow on the way to the value may have made a NaN of it.
-  static Scalar finite_or_outside(Scalar value) { return value < outside() ? value : outside(); }
+  // Where the domain ends, or an overflow on the way may have made a NaN of the value.
+  static Scalar finite_or_outside(const Mask& inside, const Scalar& value) {
+    return select(inside & (value < outside()), value, Scalar(outside()));
+  }
 
-  // Writes the gradient from d/dmu and from d/dL, whose lower triangle is `sign` times that of
-  // `by_lower`; the chain rule through L_ii = exp(l_i) multiplies its diagonal by L_ii.
-  void pack_gradient(const Vector& by_mean, const Matrix& by_lower, Scalar sign,
-                     Parameters& gradient) const {
+  // Writes the gradient from d/dmu and the lower triangle of d/dL; the chain rule through
+  // L_ii = exp(l_i) multiplies its diagonal by L_ii.
+  EIGEN_ALWAYS_INLINE void pack_gradient(const Vector& by_mean, const Matrix& by_lower,
+                                         const Matrix& lower, Parameters& gradient) const {
     const Eigen::Index d = family_.dimension();
     for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
       gradient(i) = by_mean(i);
-      gradient(d + i) = sign * (by_lower(i, i) * lower_(i, i));
-      for (Eigen::Index j = 0; j < i; ++j) gradient(k++) = sign * by_lower(i, j);
+      gradient(d + i) = by_lower(i, i) * lower(i, i);
+      for (Eigen::Index j = 0; j < i; ++j) gradient(k++) = by_lower(i, j);
     }
   }
 
   Family family_;
-  Vector mean_;           // m
-  Matrix root_;           // C
-  bool unbounded_;        // S is singular
-  Matrix lower_;          // L
-  Matrix inverse_;        // A
-  Vector residual_;       // a
-  Matrix whitened_root_;  // N
-  Matrix whitened_;       // W
-  Matrix scratch_;
-  Scalar mismatch_{0};  // |W - I|, largest entry
+  Vector mean_;     // m
+  Matrix root_;     // C
+  Mask unbounded_;  // S is singular
+
+ private:
+  struct Nothing {
+    explicit Nothing(Eigen::Index) {}
+  };
+  [[no_unique_address]] std::conditional_t<unrolled<Matrix>, Nothing, Workspace> workspace_;
 };
 
 }  // namespace scorematch::detail

@@ -37,15 +37,16 @@ auto tile_of(const Matrix& matrix, Eigen::Index i, Eigen::Index j, Eigen::Index 
   return matrix.block(i, j, rows, columns);
 }
 
-// The tile of `result` at (i, j) += a * b.
+// The tile of `result` at (i, j) += factor * a * b.
 template <class Matrix, class A, class B>
-void add_product(Matrix& result, Eigen::Index i, Eigen::Index j, const A& a, const B& b) {
-  result.block(i, j, a.rows(), b.cols()).noalias() += a * b;
+void add_product(Matrix& result, Eigen::Index i, Eigen::Index j, const A& a, const B& b,
+                 typename Matrix::Scalar factor = 1) {
+  result.block(i, j, a.rows(), b.cols()).noalias() += factor * a * b;
 }
 
 // inverse = lower^-1. Cost d^3 / 3 flops.
 template <class Matrix>
-void invert_lower(const Matrix& lower, Matrix& inverse) {
+EIGEN_ALWAYS_INLINE void invert_lower(const Matrix& lower, Matrix& inverse) {
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
@@ -55,9 +56,9 @@ void invert_lower(const Matrix& lower, Matrix& inverse) {
     }
     for (int j = 0; j < d; ++j) {
       for (int i = j + 1; i < d; ++i) {
-        Scalar sum = lower(i, j) * inverse(j, j);
-        for (int k = j + 1; k < i; ++k) sum += lower(i, k) * inverse(k, j);
-        inverse(i, j) = -(sum * inverse(i, i));
+        Scalar sum = -lower(i, j) * inverse(j, j);
+        for (int k = j + 1; k < i; ++k) sum -= lower(i, k) * inverse(k, j);
+        inverse(i, j) = sum * inverse(i, i);
       }
     }
   } else {
@@ -84,7 +85,7 @@ void invert_lower(const Matrix& lower, Matrix& inverse) {
 
 // result = a b, all three lower triangular. Cost d^3 / 3 flops.
 template <class Matrix>
-void multiply_lower(const Matrix& a, const Matrix& b, Matrix& result) {
+EIGEN_ALWAYS_INLINE void multiply_lower(const Matrix& a, const Matrix& b, Matrix& result) {
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
@@ -110,9 +111,33 @@ void multiply_lower(const Matrix& a, const Matrix& b, Matrix& result) {
   }
 }
 
+// The lower triangle of result += factor * a a^T for a lower triangular. Cost d^3 / 3 flops.
+template <class Matrix>
+EIGEN_ALWAYS_INLINE void add_gram_of_rows(const Matrix& a, typename Matrix::Scalar factor,
+                                          Matrix& result) {
+  using Scalar = typename Matrix::Scalar;
+  const Eigen::Index d = a.rows();
+  for_each_tile<Scalar>(0, d, [&](Eigen::Index i, Eigen::Index rows) {
+    for_each_tile<Scalar>(0, i + rows, [&](Eigen::Index j, Eigen::Index columns) {
+      for_each_tile<Scalar>(0, j + columns, [&](Eigen::Index k, Eigen::Index depth) {
+        add_product(result, i, j, tile_of(a, i, k, rows, depth),
+                    tile_of(a, j, k, columns, depth).transpose(), factor);
+      });
+    });
+  });
+}
+
+// Copies the lower triangle above the diagonal.
+template <class Matrix>
+EIGEN_ALWAYS_INLINE void mirror_lower(Matrix& matrix) {
+  for (Eigen::Index j = 0; j < matrix.cols(); ++j) {
+    for (Eigen::Index i = 0; i < j; ++i) matrix(i, j) = matrix(j, i);
+  }
+}
+
 // result = a a^T, both triangles, symmetric to the bit, for a lower triangular. Cost d^3 / 3 flops.
 template <class Matrix>
-void gram_of_rows(const Matrix& a, Matrix& result) {
+EIGEN_ALWAYS_INLINE void gram_of_rows(const Matrix& a, Matrix& result) {
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
@@ -125,25 +150,36 @@ void gram_of_rows(const Matrix& a, Matrix& result) {
       }
     }
   } else {
-    const Eigen::Index d = a.rows();
     result.setZero();
-    for_each_tile<Scalar>(0, d, [&](Eigen::Index i, Eigen::Index rows) {
-      for_each_tile<Scalar>(0, i + rows, [&](Eigen::Index j, Eigen::Index columns) {
-        for_each_tile<Scalar>(0, j + columns, [&](Eigen::Index k, Eigen::Index depth) {
-          add_product(result, i, j, tile_of(a, i, k, rows, depth),
-                      tile_of(a, j, k, columns, depth).transpose());
-        });
-      });
-    });
-    for (Eigen::Index j = 0; j < d; ++j) {
-      for (Eigen::Index i = 0; i < j; ++i) result(i, j) = result(j, i);
+    add_gram_of_rows(a, Scalar(1), result);
+    mirror_lower(result);
+  }
+}
+
+// result -= a a^T, as gram_of_rows; result symmetric. The last columns of a lower triangular
+// inverse are ready first, so they come first.
+template <class Matrix>
+EIGEN_ALWAYS_INLINE void subtract_gram_of_rows(const Matrix& a, Matrix& result) {
+  using Scalar = typename Matrix::Scalar;
+  if constexpr (unrolled<Matrix>) {
+    constexpr int d = Matrix::RowsAtCompileTime;
+    for (int i = 0; i < d; ++i) {
+      for (int j = 0; j <= i; ++j) {
+        Scalar sum = result(i, j);
+        for (int k = j; k >= 0; --k) sum -= a(i, k) * a(j, k);
+        result(i, j) = sum;
+        result(j, i) = sum;
+      }
     }
+  } else {
+    add_gram_of_rows(a, Scalar(-1), result);
+    mirror_lower(result);
   }
 }
 
 // result = a b for full matrices. Cost 2 d^3 flops.
 template <class Matrix>
-void multiply(const Matrix& a, const Matrix& b, Matrix& result) {
+EIGEN_ALWAYS_INLINE void multiply(const Matrix& a, const Matrix& b, Matrix& result) {
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
@@ -171,7 +207,8 @@ void multiply(const Matrix& a, const Matrix& b, Matrix& result) {
 // The lower triangle of a^T b for a lower triangular and b full; what `result` holds above the
 // diagonal is unspecified. Cost d^3 / 3 flops.
 template <class Matrix>
-void multiply_transposed_lower(const Matrix& a, const Matrix& b, Matrix& result) {
+EIGEN_ALWAYS_INLINE void multiply_transposed_lower(const Matrix& a, const Matrix& b,
+                                                   Matrix& result) {
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
@@ -200,14 +237,12 @@ void multiply_transposed_lower(const Matrix& a, const Matrix& b, Matrix& result)
 template <class Matrix>
 void gram_of_columns(const Matrix& a, Matrix& result) {
   multiply_transposed_lower(a, a, result);
-  for (Eigen::Index j = 0; j < a.cols(); ++j) {
-    for (Eigen::Index i = 0; i < j; ++i) result(i, j) = result(j, i);
-  }
+  mirror_lower(result);
 }
 
 // v = a v for a lower triangular, in place. Cost d^2 flops.
 template <class Matrix, class Vector>
-void apply_lower(const Matrix& a, Vector& v) {
+EIGEN_ALWAYS_INLINE void apply_lower(const Matrix& a, Vector& v) {
   for (Eigen::Index i = a.rows() - 1; i >= 0; --i) {
     typename Matrix::Scalar sum = a(i, i) * v(i);
     for (Eigen::Index k = 0; k < i; ++k) sum += a(i, k) * v(k);
@@ -217,7 +252,7 @@ void apply_lower(const Matrix& a, Vector& v) {
 
 // v = a^T v for a lower triangular, in place. Cost d^2 flops.
 template <class Matrix, class Vector>
-void apply_transposed_lower(const Matrix& a, Vector& v) {
+EIGEN_ALWAYS_INLINE void apply_transposed_lower(const Matrix& a, Vector& v) {
   for (Eigen::Index i = 0; i < a.rows(); ++i) {
     typename Matrix::Scalar sum = a(i, i) * v(i);
     for (Eigen::Index k = i + 1; k < a.rows(); ++k) sum += a(k, i) * v(k);

@@ -20,7 +20,7 @@ namespace scorematch {
 ///
 /// **Example** `GaussianFamily<double, 2>{}`, or `GaussianFamily<double>{dim}` where the dimension
 /// is known at run time only; examples/notebook.cpp.
-template <Real Scalar_, int Dim_ = Eigen::Dynamic>
+template <Number Scalar_, int Dim_ = Eigen::Dynamic>
 class GaussianFamily {
  public:
   static_assert(Dim_ == Eigen::Dynamic || Dim_ >= 1, "Dim is a positive size or Eigen::Dynamic");
@@ -83,7 +83,7 @@ class GaussianFamily {
   }
 
   /// Writes the lower triangle of L, and zeros above it; unchecked.
-  void unpack_cholesky(const Parameters& theta, Matrix& lower) const {
+  EIGEN_ALWAYS_INLINE void unpack_cholesky(const Parameters& theta, Matrix& lower) const {
     using std::exp;
     const Eigen::Index d = dimension();
     for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {

@@ -13,13 +13,13 @@ namespace scorematch {
 
 /// The mean negative log likelihood of a full Gaussian, from moments.
 ///
-/// **Math** with the symbols of `GaussianScoreMatching`: sum_i log L_ii + 1/2 tr W
-/// + Dim/2 log(2 pi); d/dmu = -A^T a, d/dL = tril(diag(1 / L_ii) - A^T W).
+/// **Math** with the symbols of `GaussianScoreMatching`: sum_i log L_ii - 1/2 tr E
+/// + Dim/2 (1 + log(2 pi)); d/dmu = -A^T a, d/dL = tril(A^T E).
 ///
 /// **Units** nats a sample.
 ///
 /// **Cost** about 4/3 d^3 flops for value and gradient. No allocation after construction.
-template <Real Scalar_, int Dim_>
+template <Number Scalar_, int Dim_>
 class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, Dim_> {
   using Base = detail::GaussianObjective<Scalar_, Dim_>;
 
@@ -31,29 +31,39 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
   /// The loss at theta; infinity where a diagonal entry of the covariance leaves the range of
   /// Scalar.
   Scalar operator()(const Parameters& theta) {
-    using std::log;
-    if (!this->whiten(theta, 2)) return Base::outside();
-    const Eigen::Index d = this->family_.dimension();
-    Scalar value = static_cast<Scalar>(d) * log(2 * std::numbers::pi_v<Scalar>) / 2;
-    for (Eigen::Index i = 0; i < d; ++i) value += theta(d + i) + this->whitened_(i, i) / 2;
-    return Base::finite_or_outside(value);
+    auto&& at = this->workspace();
+    return value(theta, at);
   }
 
   /// The loss at theta and its gradient; the value is that of `operator()(theta)` to the bit.
-  Scalar operator()(const Parameters& theta, Parameters& gradient) {
-    const Scalar value = (*this)(theta);
-    if (value == Base::outside()) {
-      gradient.setConstant(value);
-      return value;
-    }
-    detail::multiply_transposed_lower(this->inverse_, this->whitened_, this->scratch_);
-    for (Eigen::Index i = 0; i < this->residual_.size(); ++i) {
-      this->scratch_(i, i) -= this->inverse_(i, i);
-    }
-    detail::apply_transposed_lower(this->inverse_, this->residual_);
-    this->residual_ = -this->residual_;
-    this->pack_gradient(this->residual_, this->scratch_, Scalar(-1), gradient);
-    return value;
+  EIGEN_ALWAYS_INLINE Scalar operator()(const Parameters& theta, Parameters& gradient) {
+    auto&& at = this->workspace();
+    const Scalar result = value(theta, at);
+    const auto inside = result < Base::outside();
+    if (any(inside)) write_gradient(at, gradient);
+    if (!all(inside)) detail::fill_where(!inside, gradient, Scalar(Base::outside()));
+    return result;
+  }
+
+ private:
+  using typename Base::Workspace;
+
+  EIGEN_ALWAYS_INLINE Scalar value(const Parameters& theta, Workspace& at) const {
+    using std::log;
+    const auto inside = this->whiten(theta, 2, at);
+    if (!any(inside)) return Base::outside();
+    const Eigen::Index d = this->family_.dimension();
+    const auto log_2pi = log(2 * std::numbers::pi_v<LaneOf<Scalar>>);
+    Scalar sum(static_cast<LaneOf<Scalar>>(d) * (1 + log_2pi) / 2);
+    for (Eigen::Index i = 0; i < d; ++i) sum += theta(d + i) - at.error(i, i) / 2;
+    return Base::finite_or_outside(inside, sum);
+  }
+
+  EIGEN_ALWAYS_INLINE void write_gradient(Workspace& at, Parameters& gradient) const {
+    detail::multiply_transposed_lower(at.inverse, at.error, at.second);
+    for (Eigen::Index i = 0; i < at.residual.size(); ++i) at.by_mean(i) = -at.residual(i);
+    detail::apply_transposed_lower(at.inverse, at.by_mean);
+    this->pack_gradient(at.by_mean, at.second, at.lower, gradient);
   }
 };
 
@@ -64,13 +74,13 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
 ///
 /// **Example** examples/notebook.cpp
 struct NegativeLogLikelihood {
-  template <Real Scalar, int Dim>
+  template <Number Scalar, int Dim>
   Moments<Scalar, Dim> summary(const GaussianFamily<Scalar, Dim>& family) const {
     return Moments<Scalar, Dim>(family.dimension());
   }
 
   /// **Errors** std::invalid_argument where there are no samples or the dimensions differ.
-  template <Real Scalar, int Dim>
+  template <Number Scalar, int Dim>
   GaussianNegativeLogLikelihood<Scalar, Dim> objective(const GaussianFamily<Scalar, Dim>& family,
                                                        const Moments<Scalar, Dim>& moments) const {
     return {family, moments};

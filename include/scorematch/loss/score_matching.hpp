@@ -11,76 +11,76 @@ namespace scorematch {
 /// The score matching objective of a full Gaussian, from moments.
 ///
 /// **Math** J(theta) = 1/2 tr(P M P) - tr P with M = S + (m - mu)(m - mu)^T. Computed in whitened
-/// coordinates: A = L^-1, B = A A^T, W = A M A^T, H = (B W + W B) / 2 - B, a = A (m - mu); then
-/// J = 1/2 tr(W B) - tr B, dJ/dmu = -A^T B a, dJ/dL = -2 tril(A^T H).
+/// coordinates: A = L^-1, B = A A^T, E = I - A M A^T, a = A (m - mu); then
+/// J = -1/2 (tr B + tr(B E)), dJ/dmu = -A^T B a, dJ/dL = tril(A^T (B E + E B)).
 ///
 /// **Units** J in 1/u^2 for samples in u.
 ///
 /// **Cost** about 4 d^3 flops for value and gradient: 2 d^3 for B W, d^3 / 3 for each of five
 /// triangular products. No allocation after construction.
-template <Real Scalar_, int Dim_>
+template <Number Scalar_, int Dim_>
 class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   using Base = detail::GaussianObjective<Scalar_, Dim_>;
 
  public:
-  using typename Base::Matrix;
+  using Base::Base;
   using typename Base::Parameters;
   using typename Base::Scalar;
-  using typename Base::Vector;
-
-  GaussianScoreMatching(const typename Base::Family& family, const Moments<Scalar_, Dim_>& moments)
-      : Base(family, moments),
-        inner_(Matrix::Zero(family.dimension(), family.dimension())),
-        by_mean_(Vector::Zero(family.dimension())) {}
 
   /// J(theta); infinity where it, or a diagonal entry of the covariance or precision,
   /// leaves the range of Scalar.
   Scalar operator()(const Parameters& theta) {
-    if (!this->whiten(theta, 3)) return Base::outside();
-    detail::gram_of_rows(this->inverse_, inner_);
-    Scalar fit(0);
-    Scalar trace(0);
-    for (Eigen::Index j = 0; j < inner_.cols(); ++j) {
-      trace += inner_(j, j);
-      fit += this->whitened_(j, j) * inner_(j, j) / 2;
-      for (Eigen::Index i = j + 1; i < inner_.rows(); ++i) {
-        fit += this->whitened_(i, j) * inner_(i, j);
-      }
-    }
-    return Base::finite_or_outside(fit - trace);
+    auto&& at = this->workspace();
+    return value(theta, at);
   }
 
   /// J(theta) and its gradient; the value is that of `operator()(theta)` to the bit.
-  Scalar operator()(const Parameters& theta, Parameters& gradient) {
-    const Scalar value = (*this)(theta);
-    if (value == Base::outside()) {
-      gradient.setConstant(value);
-      return value;
-    }
-    auto& a = this->residual_;
-    for (Eigen::Index i = 0; i < a.size(); ++i) {
-      Scalar sum(0);
-      for (Eigen::Index k = 0; k < a.size(); ++k) sum += inner_(i, k) * a(k);
-      by_mean_(i) = -sum;
-    }
-    detail::apply_transposed_lower(this->inverse_, by_mean_);
-
-    detail::multiply(inner_, this->whitened_, this->scratch_);
-    for (Eigen::Index j = 0; j < inner_.cols(); ++j) {
-      for (Eigen::Index i = j; i < inner_.rows(); ++i) {
-        const Scalar h = (this->scratch_(i, j) + this->scratch_(j, i)) / 2 - inner_(i, j);
-        this->whitened_(i, j) = h;
-        this->whitened_(j, i) = h;
-      }
-    }
-    detail::multiply_transposed_lower(this->inverse_, this->whitened_, this->scratch_);
-    this->pack_gradient(by_mean_, this->scratch_, Scalar(-2), gradient);
-    return value;
+  EIGEN_ALWAYS_INLINE Scalar operator()(const Parameters& theta, Parameters& gradient) {
+    auto&& at = this->workspace();
+    const Scalar result = value(theta, at);
+    const auto inside = result < Base::outside();
+    if (any(inside)) write_gradient(at, gradient);
+    if (!all(inside)) detail::fill_where(!inside, gradient, Scalar(Base::outside()));
+    return result;
   }
 
  private:
-  Matrix inner_;  // B
-  Vector by_mean_;
+  using typename Base::Workspace;
+
+  // Leaves B in at.first.
+  EIGEN_ALWAYS_INLINE Scalar value(const Parameters& theta, Workspace& at) const {
+    const auto inside = this->whiten(theta, 3, at);
+    if (!any(inside)) return Base::outside();
+    auto& inner = at.first;
+    detail::gram_of_rows(at.inverse, inner);
+    Scalar trace(0);  // of B + B E
+    for (Eigen::Index j = 0; j < inner.cols(); ++j) {
+      trace += inner(j, j) + inner(j, j) * at.error(j, j);
+      for (Eigen::Index i = j + 1; i < inner.rows(); ++i) {
+        trace += 2 * inner(i, j) * at.error(i, j);
+      }
+    }
+    return Base::finite_or_outside(inside, -trace / 2);
+  }
+
+  EIGEN_ALWAYS_INLINE void write_gradient(Workspace& at, Parameters& gradient) const {
+    const auto& inner = at.first;
+    for (Eigen::Index i = 0; i < inner.rows(); ++i) {
+      Scalar sum = inner(i, 0) * at.residual(0);
+      for (Eigen::Index k = 1; k < inner.cols(); ++k) sum += inner(i, k) * at.residual(k);
+      at.by_mean(i) = -sum;
+    }
+    detail::apply_transposed_lower(at.inverse, at.by_mean);
+
+    detail::multiply(inner, at.error, at.second);
+    for (Eigen::Index j = 0; j < inner.cols(); ++j) {
+      for (Eigen::Index i = 0; i < inner.rows(); ++i) {
+        at.error(i, j) = at.second(i, j) + at.second(j, i);
+      }
+    }
+    detail::multiply_transposed_lower(at.inverse, at.error, at.second);
+    this->pack_gradient(at.by_mean, at.second, at.lower, gradient);
+  }
 };
 
 /// Score matching (Hyvarinen, JMLR 6, 2005): the normalizing constant of the model is never needed.
@@ -94,13 +94,13 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
 ///
 /// **Example** examples/notebook.cpp
 struct ScoreMatchingLoss {
-  template <Real Scalar, int Dim>
+  template <Number Scalar, int Dim>
   Moments<Scalar, Dim> summary(const GaussianFamily<Scalar, Dim>& family) const {
     return Moments<Scalar, Dim>(family.dimension());
   }
 
   /// **Errors** std::invalid_argument where there are no samples or the dimensions differ.
-  template <Real Scalar, int Dim>
+  template <Number Scalar, int Dim>
   GaussianScoreMatching<Scalar, Dim> objective(const GaussianFamily<Scalar, Dim>& family,
                                                const Moments<Scalar, Dim>& moments) const {
     return {family, moments};

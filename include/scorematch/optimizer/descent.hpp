@@ -3,6 +3,7 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/scalar.hpp>
 #include <scorematch/status.hpp>
 
 #include <Eigen/Core>
@@ -11,18 +12,43 @@
 #include <cmath>
 #include <limits>
 #include <type_traits>
-#include <utility>
 
 namespace scorematch::detail {
+
+// A fixed-size gradient comes by value: its address would keep it out of registers.
+template <class Vector>
+using Argument =
+    std::conditional_t<Vector::SizeAtCompileTime == Eigen::Dynamic, const Vector&, Vector>;
+
+template <class Vector>
+EIGEN_DONT_INLINE typename Vector::Scalar stable_norm(Argument<Vector> gradient) {
+  typename Vector::Scalar norm(0);
+  for (int k = 0; k < lanes_of<typename Vector::Scalar>; ++k) {
+    set_lane(norm, k, lane_of(gradient, k).stableNorm());
+  }
+  return norm;
+}
 
 // The Euclidean norm; zero only where the gradient is, and not finite only where an entry is not,
 // though the square alone may underflow or overflow.
 template <class Vector>
-typename Vector::Scalar gradient_norm(const Vector& gradient) {
-  using Limits = std::numeric_limits<typename Vector::Scalar>;
-  const typename Vector::Scalar square = gradient.squaredNorm();
-  const bool in_range = square > (Limits::min)() / Limits::epsilon() && square <= (Limits::max)();
-  return in_range ? std::sqrt(square) : gradient.stableNorm();
+EIGEN_ALWAYS_INLINE typename Vector::Scalar gradient_norm(const Vector& gradient) {
+  using std::sqrt;
+  using Scalar = typename Vector::Scalar;
+  using Limits = std::numeric_limits<LaneOf<Scalar>>;
+  Scalar square = gradient(0) * gradient(0);
+  for (Eigen::Index i = 1; i < gradient.size(); ++i) square += gradient(i) * gradient(i);
+  Scalar norm = sqrt(square);
+  const MaskOf<Scalar> above = square > (Limits::min)() / Limits::epsilon();
+  const MaskOf<Scalar> below = square <= (Limits::max)();
+  if (!all(above & below)) norm = stable_norm<Vector>(gradient);
+  return norm;
+}
+
+template <class Scalar>
+Scalar number_or_infinity(const Scalar& value) {
+  const Scalar infinity(std::numeric_limits<LaneOf<Scalar>>::infinity());
+  return select(value == value, value, infinity);
 }
 
 // What every iterative optimizer's options must satisfy.
@@ -42,15 +68,28 @@ void require_descent_options(const char* owner, const Options& options) {
 // samples of order 1e5. A direction in which the model is far too wide adds next to nothing to
 // either side, so an objective that knows its mismatch must find it small as well; where the
 // gradient is small to first order, its square root is enough.
-template <class Obj, class Scalar>
-bool converged(const Obj& objective, Scalar norm, Scalar loss, double tolerance) {
+template <class Parameters, class Obj, class Scalar = typename Parameters::Scalar>
+EIGEN_DONT_INLINE MaskOf<Scalar> matches(Obj& objective, Argument<Parameters> theta,
+                                         LaneOf<Scalar> tolerance) {
+  return objective.mismatch(theta) <= tolerance;
+}
+
+template <class Obj, class Parameters, class Scalar = typename Parameters::Scalar>
+EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& theta,
+                                             const Scalar& loss, const Scalar& norm,
+                                             double tolerance) {
   using std::abs;
-  using std::sqrt;
-  const Scalar attainable = 32 * std::numeric_limits<Scalar>::epsilon();
-  const Scalar relative = (std::max)(static_cast<Scalar>(tolerance), attainable);
-  if (!(norm <= relative * abs(loss))) return false;
-  if constexpr (HasMismatch<Obj>) return objective.mismatch() <= sqrt(relative);
-  return true;
+  using Lane = LaneOf<Scalar>;
+  const Lane attainable = 32 * std::numeric_limits<Lane>::epsilon();
+  const Lane relative = (std::max)(static_cast<Lane>(tolerance), attainable);
+  MaskOf<Scalar> flat = norm <= relative * abs(loss);
+  if constexpr (HasMismatch<Obj, Parameters>) {
+    if (any(flat)) {
+      const MaskOf<Scalar> close = matches<Parameters>(objective, theta, std::sqrt(relative));
+      flat = flat & close;
+    }
+  }
+  return flat;
 }
 
 // True to go on; an observer that returns nothing always goes on.
@@ -66,53 +105,65 @@ bool observe(Obs& observer, const IterationState<Parameters>& state) {
 
 // `step(theta, gradient, iteration)` moves theta. A step to where the loss or its gradient is not
 // finite is not taken.
+//
+// With a Pack for a scalar, each lane is a walk of its own: `active` lanes go on, the others keep
+// what they have. Lanes do not mix, so that each ends where it would have ended alone.
+//
+// The objective is called in one place, to be inlined there.
 template <class Options, class Obj, class Parameters, class Obs, class Step>
 Minimum<Parameters> descend(const Options& options, Obj& objective, const Parameters& start,
                             Obs& observer, Step step) {
-  using std::isfinite;
-  using std::isnan;
   using Scalar = typename Parameters::Scalar;
-  Minimum<Parameters> at{start, Scalar(0), Scalar(0), 0, Status::iteration_limit};
-  Parameters gradient(start.size());
+  using Mask = MaskOf<Scalar>;
+  PerLane<Scalar, Eigen::Index> iterations{};
+  PerLane<Scalar, Status> status{};
+  Mask active = true;
+  const auto finish = [&](const Mask& lanes, Status reason, Eigen::Index taken) {
+    set_where(lanes, iterations, taken);
+    set_where(lanes, status, reason);
+    active = active & !lanes;
+  };
+
+  // The last point taken, and where the next step leads. Local variables of which no reference is
+  // kept, so that small ones stay in registers.
+  Parameters theta = start;
   Parameters next = start;
-  Parameters next_gradient(start.size());
-
-  at.loss = objective(at.parameters, gradient);
-  at.gradient_norm = gradient_norm(gradient);
-  if (!isfinite(at.loss) || !isfinite(at.gradient_norm)) {
-    // Nothing better is known than the start, but a NaN is never returned.
-    if (isnan(at.loss)) at.loss = std::numeric_limits<Scalar>::infinity();
-    if (isnan(at.gradient_norm)) at.gradient_norm = std::numeric_limits<Scalar>::infinity();
-    at.status = Status::diverged;
-    return at;
+  Parameters gradient(start.size());
+  Scalar loss(0);
+  Scalar norm(0);
+  for (Eigen::Index taken = 0;; ++taken) {
+    Scalar next_loss = objective(next, gradient);
+    Scalar next_norm = gradient_norm(gradient);
+    const Mask finite_loss = is_finite(next_loss);
+    const Mask finite_norm = is_finite(next_norm);
+    const Mask lost = active & !(finite_loss & finite_norm);
+    if (any(lost)) {
+      if (taken == 0) {
+        // Nothing better is known than the start, but a NaN is never returned.
+        loss = number_or_infinity(next_loss);
+        norm = number_or_infinity(next_norm);
+      }
+      finish(lost, Status::diverged, taken == 0 ? 0 : taken - 1);
+    }
+    if (!all(active)) {
+      assign_where(!active, next, theta);
+      next_loss = select(active, next_loss, loss);
+      next_norm = select(active, next_norm, norm);
+      if (!any(active)) break;
+    }
+    const bool go_on =
+        taken == 0 || observe(observer, IterationState<Parameters>{taken, loss, norm, next});
+    theta = next;
+    loss = next_loss;
+    norm = next_norm;
+    if (!go_on) finish(active, Status::stopped, taken);
+    const Mask settled = converged(objective, theta, loss, norm, options.gradient_tolerance);
+    finish(active & settled, Status::converged, taken);
+    if (taken >= options.max_iterations) finish(active, Status::iteration_limit, taken);
+    if (!any(active)) break;
+    step(next, gradient, taken + 1);
   }
-  while (true) {
-    if (converged(objective, at.gradient_norm, at.loss, options.gradient_tolerance)) {
-      at.status = Status::converged;
-      return at;
-    }
-    if (at.iterations >= options.max_iterations) return at;
-
-    next = at.parameters;
-    step(next, gradient, at.iterations + 1);
-    const Scalar loss = objective(next, next_gradient);
-    const Scalar norm = gradient_norm(next_gradient);
-    if (!isfinite(loss) || !isfinite(norm)) {
-      at.status = Status::diverged;
-      return at;
-    }
-    ++at.iterations;
-    const bool go_on = observe(
-        observer, IterationState<Parameters>{at.iterations, at.loss, at.gradient_norm, next});
-    std::swap(at.parameters, next);
-    std::swap(gradient, next_gradient);
-    at.loss = loss;
-    at.gradient_norm = norm;
-    if (!go_on) {
-      at.status = Status::stopped;
-      return at;
-    }
-  }
+  return {theta, loss, norm, iterations, status};
 }
 
 }  // namespace scorematch::detail

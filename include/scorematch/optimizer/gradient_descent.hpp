@@ -33,7 +33,8 @@ struct GradientDescent {
     const Scalar rate = static_cast<Scalar>(learning_rate);
     return detail::descend(*this, objective, start, observer,
                            [rate](Parameters& theta, const Parameters& gradient, Eigen::Index) {
-                             theta -= rate * gradient;
+                             for (Eigen::Index i = 0; i < theta.size(); ++i)
+                               theta(i) -= rate * gradient(i);
                            });
   }
 };
