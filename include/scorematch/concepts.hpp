@@ -112,7 +112,7 @@ concept SummaryFor = std::copy_constructible<S> &&
   summary.add(x);
   summary.add(samples);
   summary.merge(other);
-  { other.count() > 0 } -> std::convertible_to<bool>;
+  { any(other.count() > 0) } -> std::convertible_to<bool>;
 };
 
 template <class L, class F>

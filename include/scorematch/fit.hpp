@@ -15,7 +15,8 @@
 
 namespace scorematch {
 
-/// What `fit` found. `loss` and `gradient_norm` are those at `parameters`.
+/// What `fit` found. `loss` and `gradient_norm` are those at `parameters`. With a `Pack` for a
+/// scalar, each lane has its own.
 // F is not constrained here: clang would look at the result type of `fit` before its constraints,
 // and name this class where the user's family is incomplete.
 template <class F>
@@ -24,8 +25,8 @@ struct Fit {
   typename F::Parameters parameters;
   typename F::Scalar loss;
   typename F::Scalar gradient_norm;
-  Eigen::Index iterations;
-  Status status;  ///< `explain(status)` says it in a sentence
+  PerLane<typename F::Scalar, Eigen::Index> iterations;
+  PerLane<typename F::Scalar, Status> status;  ///< `explain(status)` says it in a sentence
 };
 
 /// Minimizes any objective from any start: the optimizers without families or samples.
@@ -49,15 +50,21 @@ Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& 
   const Parameters& from = start;  // a copy only where `start` is an expression
   if (from.size() < 1) detail::fail("start has 0 entries; expected at least 1");
   for (Eigen::Index i = 0; i < from.size(); ++i) {
-    if (!isfinite(from(i))) {
-      detail::fail(detail::entry("start", i, from(i)), "; expected a finite value");
+    for (int k = 0; k < lanes_of<typename Parameters::Scalar>; ++k) {
+      const auto value = detail::lane_of(from(i), k);
+      if (!isfinite(value)) {
+        detail::fail(detail::entry("start", i, value), "; expected a finite value");
+      }
     }
   }
   if constexpr (DetectsUnbounded<Obj>) {
-    if (objective.unbounded()) {
+    const auto unbounded = objective.unbounded();
+    if (all(unbounded)) {
       Parameters gradient(from.size());
       const auto loss = objective(from, gradient);
-      return {from, loss, detail::gradient_norm(gradient), 0, Status::unbounded};
+      Minimum<Parameters> at{from, loss, detail::gradient_norm(gradient), {}, {}};
+      detail::set_where(unbounded, at.status, Status::unbounded);
+      return at;
     }
   }
   return optimizer.minimize(objective, from, observer);

@@ -8,6 +8,8 @@
 
 #include <cmath>
 #include <concepts>
+#include <cstddef>
+#include <utility>
 
 namespace scorematch {
 
@@ -28,11 +30,15 @@ struct ScalarTraits<T> {
   using Each = Value;
 };
 
-/// A Real, or a `Pack` of several that are computed in lockstep.
+/// Several Reals that are computed in lockstep: a `Pack`.
 template <class T>
-concept Number = requires {
-  typename ScalarTraits<T>::Lane;
+concept Lockstep = requires {
+  requires(ScalarTraits<T>::lanes > 1);
 };
+
+/// A Real, or a `Pack` of several.
+template <class T>
+concept Number = Real<T> || Lockstep<T>;
 
 /// The type of one lane: Scalar itself where it is Real.
 template <Number Scalar>
@@ -68,21 +74,70 @@ bool is_finite(T value) {
 
 namespace detail {
 
-template <class Value>
-void set_where(bool mask, Value& values, const Value& value) {
-  if (mask) values = value;
+// values[k] = value in the lanes k where the mask holds.
+template <class Mask, class Values, class Value>
+void set_where(const Mask& mask, Values& values, const Value& value) {
+  if constexpr (std::same_as<Mask, bool>) {
+    if (mask) values = value;
+  } else {
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      if (mask[int(k)]) values[k] = value;
+    }
+  }
 }
 
-// One lane of a scalar, a matrix of scalars or a mask, and its place to write to.
-template <class Whole>
-requires(Real<Whole> || Real<typename Whole::Scalar>) const Whole& lane_of(const Whole& whole,
-                                                                           int) {
-  return whole;
+// One lane of a scalar or of a matrix of scalars.
+template <Number Scalar>
+LaneOf<Scalar> lane_of(const Scalar& scalar, int k) {
+  if constexpr (Real<Scalar>) {
+    return scalar;
+  } else {
+    return scalar[k];
+  }
 }
 
+template <class Matrix>
+requires Real<typename Matrix::Scalar>
+const Matrix& lane_of(const Matrix& matrix, int) { return matrix; }
+
+template <class Matrix>
+requires Lockstep<typename Matrix::Scalar>
+auto lane_of(const Matrix& packs, int k) {
+  Eigen::Matrix<LaneOf<typename Matrix::Scalar>, Matrix::RowsAtCompileTime,
+                Matrix::ColsAtCompileTime>
+      result(packs.rows(), packs.cols());
+  for (Eigen::Index j = 0; j < packs.cols(); ++j) {
+    for (Eigen::Index i = 0; i < packs.rows(); ++i) result(i, j) = packs.coeff(i, j)[k];
+  }
+  return result;
+}
+
+// Writes one lane of a scalar, of a matrix of scalars or of a mask.
 template <class Whole, class Part>
-requires std::same_as<Whole, Part>
-void set_lane(Whole& whole, int, const Part& part) { whole = part; }
+void set_lane(Whole& whole, int k, const Part& part) {
+  if constexpr (std::same_as<Whole, Part>) {
+    whole = part;
+  } else if constexpr (requires { whole.set(k, part); }) {
+    whole.set(k, part);
+  } else {
+    for (Eigen::Index j = 0; j < whole.cols(); ++j) {
+      for (Eigen::Index i = 0; i < whole.rows(); ++i) whole(i, j).set(k, part(i, j));
+    }
+  }
+}
+
+// One value for each lane, value(k) for lane k.
+template <Number Scalar, class Make>
+auto for_each_lane(Make&& value) {
+  if constexpr (Real<Scalar>) {
+    return value(0);
+  } else {
+    return [&]<int... k>(std::integer_sequence<int, k...>) {
+      return PerLane<Scalar, decltype(value(0))>{value(k)...};
+    }
+    (std::make_integer_sequence<int, lanes_of<Scalar>>{});
+  }
+}
 
 // result = mask ? value : result, entry by entry.
 template <class Mask, class Matrix>

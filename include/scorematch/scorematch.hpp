@@ -15,5 +15,7 @@
 #include <scorematch/optimizer/closed_form.hpp>
 #include <scorematch/optimizer/gradient_descent.hpp>
 #include <scorematch/optimizer/momentum.hpp>
+#include <scorematch/parallel/batch.hpp>
+#include <scorematch/scalar.hpp>
 #include <scorematch/status.hpp>
 #include <scorematch/version.hpp>

@@ -38,7 +38,7 @@ namespace scorematch {
 /// **Allocation** none for a fixed Dim of at most 16.
 ///
 /// **Example** examples/simulation.cpp
-template <Real Scalar_, int Dim_ = Eigen::Dynamic>
+template <Number Scalar_, int Dim_ = Eigen::Dynamic>
 class Moments {
  public:
   static_assert(Dim_ == Eigen::Dynamic || Dim_ >= 1, "Dim is a positive size or Eigen::Dynamic");

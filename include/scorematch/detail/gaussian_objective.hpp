@@ -62,7 +62,6 @@ class GaussianObjective {
     using std::abs;
     auto&& at = workspace();
     const Mask inside = whiten(theta, 1, at);
-    if (!any(inside)) return Scalar(outside());
     Scalar largest(0);
     for (Eigen::Index j = 0; j < at.error.cols(); ++j) {
       for (Eigen::Index i = j; i < at.error.rows(); ++i) {
@@ -109,7 +108,7 @@ class GaussianObjective {
   EIGEN_ALWAYS_INLINE Mask whiten(const Parameters& theta, int power, Workspace& at) const {
     using std::abs;
     const Eigen::Index d = family_.dimension();
-    const Scalar limit = log_of_largest() / Scalar(power);
+    const Scalar limit(log_of_largest() / LaneOf<Scalar>(power));
     Mask inside = true;
     for (Eigen::Index i = 0; i < d; ++i) {
       inside = inside & (abs(theta(d + i)) <= limit);

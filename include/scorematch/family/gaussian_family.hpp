@@ -32,7 +32,8 @@ class GaussianFamily {
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
   using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
-  using Distribution = Gaussian<Scalar, Dim>;
+  /// A Gaussian; of a `Pack`, an array of them, one for each lane.
+  using Distribution = PerLane<Scalar, Gaussian<LaneOf<Scalar>, Dim>>;
 
   GaussianFamily() requires(Dim != Eigen::Dynamic) : GaussianFamily(Dim) {}
 
@@ -54,19 +55,25 @@ class GaussianFamily {
   /// **Errors** std::invalid_argument where theta has the wrong size, is not finite, or its exp
   /// overflows.
   Distribution distribution(const Parameters& theta) const {
-    require_parameters(theta);
-    Matrix lower(dimension(), dimension());
-    unpack_cholesky(theta, lower);
-    return Distribution::from_cholesky(theta.head(dimension()), lower);
+    return detail::for_each_lane<Scalar>([&](int k) {
+      const GaussianFamily<LaneOf<Scalar>, Dim> family(dimension());
+      return family.gaussian(detail::lane_of(theta, k));
+    });
   }
 
   /// The coordinates of a Gaussian: the inverse of `distribution`.
-  Parameters parameters(const Distribution& gaussian) const {
+  Parameters parameters(const Distribution& gaussian) const requires Real<Scalar> {
     if (gaussian.dimension() != dimension()) {
       detail::fail("GaussianFamily::parameters: the Gaussian has dimension ", gaussian.dimension(),
                    "; expected ", dimension());
     }
     return pack(gaussian.mean(), gaussian.cholesky());
+  }
+
+  /// The same family over another scalar.
+  template <Number Other>
+  GaussianFamily<Other, Dim> with_scalar() const {
+    return GaussianFamily<Other, Dim>(dimension());
   }
 
   /// theta of a mean and a lower Cholesky factor, unchecked.
@@ -96,6 +103,16 @@ class GaussianFamily {
   }
 
  private:
+  template <Number, int>
+  friend class GaussianFamily;
+
+  Distribution gaussian(const Parameters& theta) const {
+    require_parameters(theta);
+    Matrix lower(dimension(), dimension());
+    unpack_cholesky(theta, lower);
+    return Distribution::from_cholesky(theta.head(dimension()), lower);
+  }
+
   void require_parameters(const Parameters& theta) const {
     using std::isfinite;
     if (theta.size() != parameter_count()) {

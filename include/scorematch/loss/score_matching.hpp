@@ -56,6 +56,8 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
     Scalar trace(0);  // of B + B E
     for (Eigen::Index j = 0; j < inner.cols(); ++j) {
       trace += inner(j, j) + inner(j, j) * at.error(j, j);
+    }
+    for (Eigen::Index j = 0; j < inner.cols(); ++j) {
       for (Eigen::Index i = j + 1; i < inner.rows(); ++i) {
         trace += 2 * inner(i, j) * at.error(i, j);
       }

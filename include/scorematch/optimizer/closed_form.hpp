@@ -2,6 +2,8 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/optimizer/descent.hpp>
+#include <scorematch/scalar.hpp>
+#include <scorematch/status.hpp>
 
 namespace scorematch {
 
@@ -17,13 +19,18 @@ struct ClosedForm {
 
   template <class Parameters, HasMinimizer<Parameters> Obj, Observer<Parameters> Obs>
   Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs&) const {
-    using std::isfinite;
     using Scalar = typename Parameters::Scalar;
-    Minimum<Parameters> at{objective.minimizer(), Scalar(0), Scalar(0), 0, Status::converged};
+    Minimum<Parameters> at{objective.minimizer(), Scalar(0), Scalar(0), {}, {}};  // converged
+    if constexpr (DetectsUnbounded<Obj>) {
+      detail::set_where(objective.unbounded(), at.status, Status::unbounded);
+      detail::assign_where(objective.unbounded(), at.parameters, start);
+    }
     Parameters gradient(start.size());
     at.loss = objective(at.parameters, gradient);
     at.gradient_norm = detail::gradient_norm(gradient);
-    if (!isfinite(at.loss) || !isfinite(at.gradient_norm)) at.status = Status::diverged;
+    const MaskOf<Scalar> finite_loss = is_finite(at.loss);
+    const MaskOf<Scalar> finite_norm = is_finite(at.gradient_norm);
+    detail::set_where(!(finite_loss & finite_norm), at.status, Status::diverged);
     return at;
   }
 };

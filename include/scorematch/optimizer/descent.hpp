@@ -29,20 +29,28 @@ EIGEN_DONT_INLINE typename Vector::Scalar stable_norm(Argument<Vector> gradient)
   return norm;
 }
 
+template <class Vector>
+EIGEN_ALWAYS_INLINE typename Vector::Scalar squared_norm(const Vector& gradient) {
+  typename Vector::Scalar square = gradient(0) * gradient(0);
+  for (Eigen::Index i = 1; i < gradient.size(); ++i) square += gradient(i) * gradient(i);
+  return square;
+}
+
+// The least square whose root is accurate, though some terms of it may have underflowed.
+template <class Scalar>
+inline constexpr LaneOf<Scalar> least_square =
+    (std::numeric_limits<LaneOf<Scalar>>::min)() / std::numeric_limits<LaneOf<Scalar>>::epsilon();
+
 // The Euclidean norm; zero only where the gradient is, and not finite only where an entry is not,
 // though the square alone may underflow or overflow.
 template <class Vector>
-EIGEN_ALWAYS_INLINE typename Vector::Scalar gradient_norm(const Vector& gradient) {
+typename Vector::Scalar gradient_norm(const Vector& gradient) {
   using std::sqrt;
   using Scalar = typename Vector::Scalar;
-  using Limits = std::numeric_limits<LaneOf<Scalar>>;
-  Scalar square = gradient(0) * gradient(0);
-  for (Eigen::Index i = 1; i < gradient.size(); ++i) square += gradient(i) * gradient(i);
-  Scalar norm = sqrt(square);
-  const MaskOf<Scalar> above = square > (Limits::min)() / Limits::epsilon();
-  const MaskOf<Scalar> below = square <= (Limits::max)();
-  if (!all(above & below)) norm = stable_norm<Vector>(gradient);
-  return norm;
+  const Scalar square = squared_norm(gradient);
+  const MaskOf<Scalar> above = square > least_square<Scalar>;
+  const MaskOf<Scalar> below = is_finite(square);
+  return all(above & below) ? Scalar(sqrt(square)) : stable_norm<Vector>(gradient);
 }
 
 template <class Scalar>
@@ -103,6 +111,18 @@ bool observe(Obs& observer, const IterationState<Parameters>& state) {
   }
 }
 
+// How each lane ended. Not inlined: it happens once a lane, beside a loop that is to stay small.
+template <class Scalar>
+struct Endings {
+  PerLane<Scalar, Eigen::Index> iterations{};
+  PerLane<Scalar, Status> status{};
+
+  EIGEN_DONT_INLINE void note(MaskOf<Scalar> lanes, Status reason, Eigen::Index taken) {
+    set_where(lanes, iterations, taken);
+    set_where(lanes, status, reason);
+  }
+};
+
 // `step(theta, gradient, iteration)` moves theta. A step to where the loss or its gradient is not
 // finite is not taken.
 //
@@ -113,14 +133,13 @@ bool observe(Obs& observer, const IterationState<Parameters>& state) {
 template <class Options, class Obj, class Parameters, class Obs, class Step>
 Minimum<Parameters> descend(const Options& options, Obj& objective, const Parameters& start,
                             Obs& observer, Step step) {
+  using std::sqrt;
   using Scalar = typename Parameters::Scalar;
   using Mask = MaskOf<Scalar>;
-  PerLane<Scalar, Eigen::Index> iterations{};
-  PerLane<Scalar, Status> status{};
+  Endings<Scalar> endings;
   Mask active = true;
   const auto finish = [&](const Mask& lanes, Status reason, Eigen::Index taken) {
-    set_where(lanes, iterations, taken);
-    set_where(lanes, status, reason);
+    endings.note(lanes, reason, taken);
     active = active & !lanes;
   };
 
@@ -133,37 +152,46 @@ Minimum<Parameters> descend(const Options& options, Obj& objective, const Parame
   Scalar norm(0);
   for (Eigen::Index taken = 0;; ++taken) {
     Scalar next_loss = objective(next, gradient);
-    Scalar next_norm = gradient_norm(gradient);
-    const Mask finite_loss = is_finite(next_loss);
-    const Mask finite_norm = is_finite(next_norm);
-    const Mask lost = active & !(finite_loss & finite_norm);
-    if (any(lost)) {
-      if (taken == 0) {
-        // Nothing better is known than the start, but a NaN is never returned.
-        loss = number_or_infinity(next_loss);
-        norm = number_or_infinity(next_norm);
+    const Scalar square = squared_norm(gradient);
+    Scalar next_norm = sqrt(square);
+    const Mask above = square > least_square<Scalar>;
+    const Mask below = is_finite(square + next_loss);
+    if (!all(active & above & below)) {
+      next_norm = stable_norm<Parameters>(gradient);
+      const Mask finite_loss = is_finite(next_loss);
+      const Mask finite_norm = is_finite(next_norm);
+      const Mask lost = active & !(finite_loss & finite_norm);
+      if (any(lost)) {
+        if (taken == 0) {
+          // Nothing better is known than the start, but a NaN is never returned.
+          loss = number_or_infinity(next_loss);
+          norm = number_or_infinity(next_norm);
+        }
+        finish(lost, Status::diverged, taken == 0 ? 0 : taken - 1);
+        if (!any(active)) break;
       }
-      finish(lost, Status::diverged, taken == 0 ? 0 : taken - 1);
-    }
-    if (!all(active)) {
       assign_where(!active, next, theta);
       next_loss = select(active, next_loss, loss);
       next_norm = select(active, next_norm, norm);
-      if (!any(active)) break;
     }
     const bool go_on =
         taken == 0 || observe(observer, IterationState<Parameters>{taken, loss, norm, next});
-    theta = next;
+    for (Eigen::Index i = 0; i < theta.size(); ++i) theta(i) = next(i);  // Eigen's copy makes pairs
     loss = next_loss;
     norm = next_norm;
-    if (!go_on) finish(active, Status::stopped, taken);
-    const Mask settled = converged(objective, theta, loss, norm, options.gradient_tolerance);
-    finish(active & settled, Status::converged, taken);
-    if (taken >= options.max_iterations) finish(active, Status::iteration_limit, taken);
-    if (!any(active)) break;
+    if constexpr (DetectsUnbounded<Obj>) {
+      if (taken == 0) finish(objective.unbounded(), Status::unbounded, 0);
+    }
+    const Mask settled = converged(objective, next, loss, norm, options.gradient_tolerance);
+    if (!go_on || taken >= options.max_iterations || any(settled)) {
+      if (!go_on) finish(active, Status::stopped, taken);
+      finish(active & settled, Status::converged, taken);
+      if (taken >= options.max_iterations) finish(active, Status::iteration_limit, taken);
+      if (!any(active)) break;
+    }
     step(next, gradient, taken + 1);
   }
-  return {theta, loss, norm, iterations, status};
+  return {theta, loss, norm, endings.iterations, endings.status};
 }
 
 }  // namespace scorematch::detail

@@ -1,0 +1,294 @@
+#include "support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace support;
+
+using P8 = sm::Pack<double, 8>;
+using P16 = sm::Pack<float, 16>;
+
+template <class P>
+P pack_of(Rng& rng) {
+  std::normal_distribution<double> normal;
+  P result;
+  for (int k = 0; k < sm::lanes_of<P>; ++k) {
+    result.set(k, static_cast<typename P::Lane>(normal(rng)));
+  }
+  return result;
+}
+
+// One operation on packs against the same on each lane.
+template <class P, class Packed, class Single>
+void check_lanes(const P& a, const P& b, Packed packed, Single single) {
+  const auto result = packed(a, b);
+  for (int k = 0; k < sm::lanes_of<P>; ++k) {
+    const auto expected = single(a[k], b[k]);
+    if (expected != expected) {
+      CHECK(result[k] != result[k]);
+    } else {
+      CHECK(result[k] == expected);
+    }
+  }
+}
+
+template <class P>
+void check_operations() {
+  using T = typename P::Lane;
+  Rng rng(3);
+  P special = pack_of<P>(rng);
+  special.set(0, std::numeric_limits<T>::infinity());
+  special.set(1, std::numeric_limits<T>::quiet_NaN());
+  special.set(2, T(0));
+  special.set(3, -T(0));
+  P same = special;
+  same.set(5, T(1));
+  for (const P& b : {pack_of<P>(rng), special, same}) {
+    for (const P& a : {pack_of<P>(rng), special}) {
+      check_lanes(
+          a, b, [](auto x, auto y) { return x + y; }, [](T x, T y) { return x + y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return x - y; }, [](T x, T y) { return x - y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return x * y; }, [](T x, T y) { return x * y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return x / y; }, [](T x, T y) { return x / y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return x < y; }, [](T x, T y) { return x < y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return x <= y; }, [](T x, T y) { return x <= y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return x > y; }, [](T x, T y) { return x > y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return x >= y; }, [](T x, T y) { return x >= y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return x == y; }, [](T x, T y) { return x == y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return x != y; }, [](T x, T y) { return x != y; });
+      check_lanes(
+          a, b, [](auto x, auto y) { return select(x < y, x, y); },
+          [](T x, T y) { return x < y ? x : y; });
+      check_lanes(
+          a, b, [](auto x, auto) { return is_finite(x); }, [](T x, T) { return std::isfinite(x); });
+      check_lanes(
+          a, b, [](auto x, auto) { return -abs(x); }, [](T x, T) { return -std::abs(x); });
+      check_lanes(
+          a, b, [](auto x, auto y) { return (x < y) | !(y == x); },
+          [](T x, T y) { return x < y || !(y == x); });
+    }
+  }
+  sm::PackMask<T, sm::lanes_of<P>> mask = false;
+  CHECK_FALSE(any(mask));
+  CHECK(all(!mask));
+  mask.set(sm::lanes_of<P> - 1, true);
+  CHECK(any(mask));
+  CHECK_FALSE(all(mask));
+  mask = true;
+  CHECK(all(mask));
+}
+
+template <class Scalar, int Dim>
+std::vector<sm::Moments<Scalar, Dim>> random_problems(std::size_t count) {
+  Rng rng(7);
+  std::vector<sm::Moments<Scalar, Dim>> result(count);
+  for (auto& moments : result) moments.add(random_samples<Scalar, Dim>(Dim, 40, rng));
+  return result;
+}
+
+template <class F>
+void check_same(const sm::Fit<F>& together, const sm::Fit<F>& alone, double tolerance) {
+  CHECK(together.status == alone.status);
+  CHECK(together.iterations == alone.iterations);
+  CHECK(relative_difference(together.parameters, alone.parameters) <= tolerance);
+  CHECK(relative_difference(together.distribution.covariance(), alone.distribution.covariance()) <=
+        tolerance);
+  const double loss = double(alone.loss);
+  CHECK(std::abs(double(together.loss) - loss) <= tolerance * (1 + std::abs(loss)));
+  CHECK(std::abs(double(together.gradient_norm - alone.gradient_norm)) <=
+        tolerance * (1 + std::abs(loss)));
+}
+
+template <class Scalar, int Dim, class Loss, class Optimizer>
+void check_batch(const Loss& loss, const Optimizer& optimizer, std::size_t count,
+                 double tolerance) {
+  const sm::GaussianFamily<Scalar, Dim> family;
+  const auto problems = random_problems<Scalar, Dim>(count);
+  const auto fits = sm::fit_batch(family, loss, optimizer, problems);
+  REQUIRE(fits.size() == count);
+  for (std::size_t k = 0; k < count; ++k) {
+    CAPTURE(k);
+    check_same(fits[k], sm::fit(family, loss, optimizer, problems[k]), tolerance);
+  }
+}
+
+const sm::GradientDescent descent{.learning_rate = 1e-2, .max_iterations = 300};
+
+}  // namespace
+
+TEST_CASE("operations on packs are those on their lanes") {
+  check_operations<P8>();
+  check_operations<P16>();
+  check_operations<sm::Pack<double, 2>>();
+  check_operations<sm::Pack<double, 32>>();
+}
+
+TEST_CASE("exp of a pack is within a unit in the last place") {
+  double worst = 0;
+  for (double x = -745; x < 710; x += 0.0137) {
+    const double value = exp(P8(x))[5];
+    const long double expected = std::exp(static_cast<long double>(x));
+    const double next = std::nextafter(static_cast<double>(expected), infinity);
+    const double unit = next - static_cast<double>(expected);
+    if (std::isfinite(next)) {
+      const long double error = static_cast<long double>(value) - expected;
+      worst = std::max(worst, std::abs(static_cast<double>(error)) / unit);
+    }
+  }
+  CHECK(worst <= 1);  // met where the result is subnormal
+  CHECK(exp(P8(0))[0] == 1);
+  CHECK(exp(P8(-0.0))[0] == 1);
+  CHECK(exp(P8(709.78))[0] == doctest::Approx(std::exp(709.78)).epsilon(1e-15));
+  CHECK(exp(P8(709.79))[0] == infinity);
+  CHECK(exp(P8(1e300))[0] == infinity);
+  CHECK(exp(P8(infinity))[0] == infinity);
+  CHECK(exp(P8(-746))[0] == 0);
+  CHECK(exp(P8(-infinity))[0] == 0);
+  CHECK(std::isnan(exp(P8(not_a_number))[0]));
+  CHECK(double(exp(P16(1.5F))[3]) == doctest::Approx(std::exp(1.5)).epsilon(1e-6));
+  CHECK(log(P8(7.5))[1] == doctest::Approx(std::log(7.5)).epsilon(1e-15));
+  CHECK(sqrt(P8(7.5))[1] == doctest::Approx(std::sqrt(7.5)).epsilon(1e-15));
+}
+
+TEST_CASE("a batch equals its problems fitted alone, whatever their number") {
+  for (const std::size_t count : {0U, 1U, 2U, 7U, 8U, 9U, 33U}) {
+    CAPTURE(count);
+    check_batch<double, 2>(sm::ScoreMatchingLoss{}, descent, count, 1e-12);
+  }
+  check_batch<double, 2>(sm::NegativeLogLikelihood{}, descent, 11, 1e-12);
+  check_batch<double, 1>(sm::ScoreMatchingLoss{}, sm::Momentum{.max_iterations = 100}, 11, 1e-12);
+  check_batch<double, 3>(sm::ScoreMatchingLoss{}, sm::Adam{.amsgrad = true, .max_iterations = 100},
+                         11, 1e-11);
+  check_batch<double, 2>(sm::ScoreMatchingLoss{}, sm::ClosedForm{}, 11, 1e-12);
+  check_batch<float, 2>(sm::ScoreMatchingLoss{}, descent, 21, 1e-4);
+}
+
+TEST_CASE("what cannot run in lockstep is fitted one by one") {
+  check_batch<double, 9>(sm::ScoreMatchingLoss{}, sm::ClosedForm{}, 3, 1e-12);
+  check_batch<long double, 2>(sm::ScoreMatchingLoss{}, sm::ClosedForm{}, 3, 1e-12);
+  const sm::GaussianFamily<double> family(2);
+  Rng rng(5);
+  const std::vector<Eigen::MatrixXd> blocks(3, random_samples(2, 30, rng));
+  const auto fits = sm::fit_batch(family, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, blocks);
+  REQUIRE(fits.size() == 3);
+  CHECK(same_bits(fits[0].parameters, fits[2].parameters));
+}
+
+TEST_CASE("each lane ends in its own way and keeps what it has") {
+  const sm::GaussianFamily<double, 2> family;
+  auto problems = random_problems<double, 2>(21);
+  // Narrow samples make the first step overshoot the domain; two samples are singular; the standard
+  // normal converges long before the others.
+  Rng rng(9);
+  problems[3] = {};
+  problems[3].add((1e-4 * normals<double, 2>(2, 30, rng)).eval());
+  problems[5] = {};
+  problems[5].add(normals<double, 2>(2, 2, rng));
+  problems[20] = problems[5];
+  problems[7] = {};
+  problems[7].add(Eigen::Matrix<double, 2, 4>{{1, 1, -1, -1}, {1, -1, 1, -1}});
+  const sm::GradientDescent optimizer{.learning_rate = 0.05, .max_iterations = 3000};
+  const auto fits = sm::fit_batch<8>(family, sm::ScoreMatchingLoss{}, optimizer, problems);
+  int kinds[6] = {};
+  for (std::size_t k = 0; k < problems.size(); ++k) {
+    CAPTURE(k);
+    const auto alone = sm::fit(family, sm::ScoreMatchingLoss{}, optimizer, problems[k]);
+    CHECK(fits[k].status == alone.status);
+    // Rounding may move the step at which a slow tail crosses the tolerance.
+    CHECK(std::abs(double(fits[k].iterations - alone.iterations)) <= 2);
+    CHECK((fits[k].parameters - alone.parameters).norm() <= 1e-7);
+    ++kinds[int(fits[k].status)];
+  }
+  CHECK(kinds[int(sm::Status::converged)] > 10);
+  CHECK(fits[3].status == sm::Status::diverged);
+  CHECK(fits[5].status == sm::Status::unbounded);
+  CHECK(fits[20].status == sm::Status::unbounded);
+  CHECK(fits[5].parameters.isZero(0));
+  CHECK(fits[7].status == sm::Status::converged);
+  CHECK(fits[7].iterations == 0);
+
+  // All lanes unbounded, and the exact minimum beside lanes that have none.
+  const std::vector<sm::Moments<double, 2>> singular(5, problems[5]);
+  for (const auto& fit : sm::fit_batch(family, sm::ScoreMatchingLoss{}, optimizer, singular)) {
+    CHECK(fit.status == sm::Status::unbounded);
+  }
+  const auto exact = sm::fit_batch<8>(family, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, problems);
+  CHECK(exact[5].status == sm::Status::unbounded);
+  CHECK(exact[5].parameters.isZero(0));
+  CHECK(exact[4].status == sm::Status::converged);
+  CHECK(exact[4].distribution.covariance().isApprox(problems[4].covariance(), 1e-13));
+}
+
+TEST_CASE("blocks of samples, and the errors of one among them") {
+  const sm::GaussianFamily<double, 2> family;
+  Rng rng(11);
+  std::vector<Eigen::Matrix2Xd> blocks;
+  for (int k = 0; k < 10; ++k) blocks.push_back(random_samples<double, 2>(2, 20 + k, rng));
+  const auto fits = sm::fit_batch(family, sm::ScoreMatchingLoss{}, descent, blocks);
+  REQUIRE(fits.size() == blocks.size());
+  for (std::size_t k = 0; k < blocks.size(); ++k) {
+    check_same(fits[k], sm::fit(family, sm::ScoreMatchingLoss{}, descent, blocks[k]), 1e-12);
+  }
+  blocks[4](1, 3) = not_a_number;
+  CHECK(
+      contains(message_of([&] { sm::fit_batch(family, sm::ScoreMatchingLoss{}, descent, blocks); }),
+               "samples(row 1, column 3) = nan"));
+  const std::vector<sm::Moments<double, 2>> empty(3);
+  CHECK(
+      contains(message_of([&] { sm::fit_batch(family, sm::ScoreMatchingLoss{}, descent, empty); }),
+               "no samples"));
+}
+
+TEST_CASE("packs fit as a scalar of their own: lanes of a lockstep simulation") {
+  Rng rng(13);
+  const sm::GaussianFamily<P8, 2> family;
+  sm::Moments<P8, 2> moments;
+  std::vector<sm::Moments<double, 2>> alone(8);
+  for (int n = 0; n < 30; ++n) {
+    Eigen::Matrix<P8, 2, 1> x;
+    x << pack_of<P8>(rng), pack_of<P8>(rng);
+    moments.add(x);
+    for (int k = 0; k < 8; ++k) alone[std::size_t(k)].add(Eigen::Vector2d(x(0)[k], x(1)[k]));
+  }
+  int steps = 0;
+  const auto observer = [&](const sm::IterationState<sm::GaussianFamily<P8, 2>::Parameters>&) {
+    return ++steps < 50;
+  };
+  const auto fit = sm::fit(family, sm::ScoreMatchingLoss{}, descent, moments, observer);
+  CHECK(steps == 50);
+  for (int k = 0; k < 8; ++k) {
+    const auto lane = std::size_t(k);
+    CHECK(fit.status[lane] == sm::Status::stopped);
+    CHECK(fit.iterations[lane] == 50);
+    const auto single =
+        sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{},
+                sm::GradientDescent{.learning_rate = 1e-2, .max_iterations = 50}, alone[lane]);
+    CHECK(fit.distribution[lane].mean().isApprox(single.distribution.mean(), 1e-12));
+  }
+
+  // A lane that rejects its sample leaves all as they were.
+  Eigen::Matrix<P8, 2, 1> bad;
+  bad << pack_of<P8>(rng), pack_of<P8>(rng);
+  bad(1).set(6, not_a_number);
+  CHECK(contains(message_of([&] { moments.add(bad); }), "samples(row 1, column 0) = nan"));
+  CHECK(all(moments.count() == sm::Pack<double, 8>(30)));
+  moments.merge(moments);
+  CHECK(moments.count()[0] == 60);
+}
