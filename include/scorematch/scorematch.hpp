@@ -8,6 +8,9 @@
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/fit.hpp>
+#include <scorematch/inference/divergence.hpp>
+#include <scorematch/inference/model_score.hpp>
+#include <scorematch/inference/stein.hpp>
 #include <scorematch/loss/negative_log_likelihood.hpp>
 #include <scorematch/loss/score_matching.hpp>
 #include <scorematch/observer.hpp>

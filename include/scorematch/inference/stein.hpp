@@ -1,0 +1,410 @@
+// The kernelized Stein discrepancy: how well samples fit a model of which only the score is known.
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/data/samples.hpp>
+#include <scorematch/detail/require.hpp>
+#include <scorematch/inference/model_score.hpp>
+#include <scorematch/scalar.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+namespace scorematch {
+
+// --- kernels -------------------------------------------------------------------------------------
+
+/// A radial kernel k(x, y) = kappa(rho), rho = |x - y|^2 / length^2, and its first two derivatives
+/// in rho.
+template <Real Scalar>
+struct RadialKernel {
+  Scalar value;
+  Scalar first;
+  Scalar second;
+};
+
+/// What `stein_discrepancy` asks of a kernel: kappa with its derivatives, a length in the units of
+/// the samples, or none where it is to be their median distance, and a check of its options that
+/// throws std::invalid_argument.
+///
+/// Laws: kappa(|x - y|^2) is a positive definite function of x - y in every dimension.
+template <class K, class Scalar>
+concept SteinKernel = requires(const K& kernel, Scalar rho) {
+  { kernel(rho) } -> std::same_as<RadialKernel<Scalar>>;
+  { kernel.length } -> std::convertible_to<std::optional<double>>;
+  kernel.check();
+};
+
+namespace detail {
+
+inline void require_length(const char* owner, const std::optional<double>& length) {
+  using std::isfinite;
+  if (length) {
+    require_option(*length > 0 && isfinite(*length), owner, "length", *length,
+                   "a finite number above 0, or none for the median distance");
+  }
+}
+
+}  // namespace detail
+
+/// The inverse multiquadric kernel, kappa(rho) = (offset^2 + rho)^exponent.
+///
+/// Its tails fall slowly, so that the discrepancy also sees what is wrong far from the bulk: with
+/// an exponent between -1 and 0 it controls convergence where that of a Gaussian kernel fails to in
+/// three dimensions and more (Gorham and Mackey 2017).
+struct InverseMultiquadric {
+  /// In units of x; none: the median distance of the samples.
+  std::optional<double> length = std::nullopt;
+  double exponent = -0.5;
+  double offset = 1;
+
+  void check() const {
+    using std::isfinite;
+    detail::require_length("InverseMultiquadric", length);
+    detail::require_option(exponent > -1 && exponent < 0, "InverseMultiquadric", "exponent",
+                           exponent, "a number above -1 and below 0");
+    detail::require_option(offset > 0 && isfinite(offset), "InverseMultiquadric", "offset", offset,
+                           "a finite number above 0");
+  }
+
+  template <Real Scalar>
+  RadialKernel<Scalar> operator()(Scalar rho) const {
+    using std::pow;
+    using std::sqrt;
+    const Scalar c = static_cast<Scalar>(offset);
+    const Scalar b = static_cast<Scalar>(exponent);
+    const Scalar base = c * c + rho;
+    const Scalar value = b == Scalar(-0.5) ? 1 / sqrt(base) : pow(base, b);
+    const Scalar first = b * value / base;
+    return {value, first, (b - 1) * first / base};
+  }
+};
+
+/// The Gaussian kernel, kappa(rho) = exp(-rho / 2).
+struct GaussianKernel {
+  /// In units of x; none: the median distance of the samples.
+  std::optional<double> length = std::nullopt;
+
+  void check() const { detail::require_length("GaussianKernel", length); }
+
+  template <Real Scalar>
+  RadialKernel<Scalar> operator()(Scalar rho) const {
+    using std::exp;
+    const Scalar value = exp(-rho / 2);
+    return {value, -value / 2, value / 4};
+  }
+};
+
+// --- distances between samples -------------------------------------------------------------------
+
+/// The median of the distances between samples that are not zero: the usual length of a kernel.
+///
+/// Beyond 500 samples only 500, evenly spaced among the columns, are compared.
+///
+/// **Units** those of the samples.
+///
+/// **Errors** std::invalid_argument for samples that are not finite or whose distances overflow,
+/// and where no two samples differ.
+///
+/// **Cost** O(Dim min(n, 500)^2). **Allocation** at most 1 MB of distances (of double).
+template <DenseExpression X>
+requires Real<typename X::Scalar>
+typename X::Scalar median_distance(const X& samples) {
+  using Scalar = typename X::Scalar;
+  using std::hypot;
+  using std::isfinite;
+  std::vector<Scalar> distances;
+  detail::with_coefficients(samples, [&](const auto& block) {
+    detail::require_finite(block);
+    const Eigen::Index n = block.cols();
+    const Eigen::Index used = (std::min)(n, Eigen::Index(500));
+    const auto column = [&](Eigen::Index k) { return used == n ? k : k * (n - 1) / (used - 1); };
+    distances.reserve(static_cast<std::size_t>(used * (used - 1) / 2));
+    for (Eigen::Index b = 1; b < used; ++b) {
+      for (Eigen::Index a = 0; a < b; ++a) {
+        const Eigen::Index i = column(a);
+        const Eigen::Index j = column(b);
+        Scalar distance(0);
+        for (Eigen::Index k = 0; k < block.rows(); ++k) {
+          distance = hypot(distance, block(k, i) - block(k, j));
+        }
+        if (!isfinite(distance)) {
+          detail::fail("the distance of samples ", i, " and ", j,
+                       " overflows; expected a finite one (rescale the samples)");
+        }
+        if (distance > 0) distances.push_back(distance);
+      }
+    }
+  });
+  if (distances.empty()) {
+    detail::fail("the ", samples.cols(),
+                 " samples have no distance above 0; expected two that differ, or a kernel with "
+                 "a length of its own");
+  }
+  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
+  std::nth_element(distances.begin(), middle, distances.end());
+  return *middle;
+}
+
+// --- the discrepancy -----------------------------------------------------------------------------
+
+/// The squared kernelized Stein discrepancy of samples from a model, estimated twice.
+template <Real Scalar>
+struct SteinDiscrepancy {
+  /// Unbiased; about 0, and of either sign, where the samples are those of the model.
+  Scalar u_statistic;
+  /// Never negative, never less than its part of order 1/n: the squared discrepancy of the set of
+  /// samples itself.
+  Scalar v_statistic;
+  /// The length the kernel was used with, in the units of the samples.
+  Scalar length;
+};
+
+/// A discrepancy with the probability of one as large if the samples were those of the model.
+template <Real Scalar>
+struct SteinTest : SteinDiscrepancy<Scalar> {
+  double p_value;
+};
+
+/// How `stein_test` finds what the discrepancy would be if the samples were those of the model.
+struct WildBootstrap {
+  /// The p-value is a multiple of 1 / (draws + 1).
+  int draws = 1000;
+  /// How often the random sign changes from one sample to the next: 1/2 for independent samples,
+  /// less for a Markov chain, about one over the number of steps over which it forgets.
+  double flip_probability = 0.5;
+
+  void check() const {
+    detail::require_option(draws >= 1, "WildBootstrap", "draws", draws, "at least 1");
+    detail::require_option(flip_probability > 0 && flip_probability <= 0.5, "WildBootstrap",
+                           "flip_probability", flip_probability,
+                           "a number above 0 and at most 0.5");
+  }
+};
+
+/// What `stein_test` asks of a generator: std::uniform_random_bit_generator in all but name, whose
+/// header, <random>, is a large one.
+template <class G>
+concept RandomBits = std::unsigned_integral<std::invoke_result_t<G&>> && requires {
+  { (G::min)() } -> std::same_as<std::invoke_result_t<G&>>;
+  { (G::max)() } -> std::same_as<std::invoke_result_t<G&>>;
+};
+
+namespace detail {
+
+// The samples and the model's scores at them, without units: z = (x - x_0) / length, t = length s.
+//
+// In these u_p(x, y) length^2 = kappa t_x . t_y + 2 kappa' (t_y - t_x) . (z_x - z_y)
+//                               - 2 Dim kappa' - 4 rho kappa''.
+template <class Sum, int Dim, class Kernel>
+class SteinPairs {
+ public:
+  template <class Model, class X>
+  SteinPairs(const Model& model, const X& samples, const Kernel& kernel) : kernel_(kernel) {
+    using Scalar = typename X::Scalar;
+    using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+    const Eigen::Index d = samples.rows();
+    const Eigen::Index n = samples.cols();
+    kernel.check();
+    require_model_dimension(model, d);
+    if (d < 1) fail("samples have 0 rows; expected at least 1");
+    if (n < 2) fail("samples have ", n, " columns; expected at least 2, as pairs are compared");
+    require_finite(samples);
+    const std::optional<double> length = kernel.length;
+    length_ = length ? static_cast<Sum>(*length) : static_cast<Sum>(median_distance(samples));
+    positions_.resize(d, n);
+    scores_.resize(d, n);
+    Vector x(d);
+    Vector score(d);
+    for (Eigen::Index j = 0; j < n; ++j) {
+      x = samples.col(j).matrix();
+      score_at(model, "the model", j, x, score);
+      for (Eigen::Index i = 0; i < d; ++i) {
+        positions_(i, j) =
+            (static_cast<Sum>(samples(i, j)) - static_cast<Sum>(samples(i, 0))) / length_;
+        scores_(i, j) = length_ * static_cast<Sum>(score(i));
+      }
+    }
+  }
+
+  Eigen::Index count() const { return positions_.cols(); }
+  Sum length() const { return length_; }
+
+  Sum operator()(Eigen::Index i, Eigen::Index j) const {
+    Sum rho(0);
+    Sum along(0);
+    Sum product(0);
+    for (Eigen::Index k = 0; k < positions_.rows(); ++k) {
+      const Sum step = positions_(k, i) - positions_(k, j);
+      rho += step * step;
+      along += (scores_(k, j) - scores_(k, i)) * step;
+      product += scores_(k, i) * scores_(k, j);
+    }
+    const RadialKernel<Sum> kappa = kernel_(rho);
+    return kappa.value * product + 2 * kappa.first * (along - static_cast<Sum>(positions_.rows())) -
+           4 * rho * kappa.second;
+  }
+
+  template <Real Scalar>
+  SteinDiscrepancy<Scalar> result(Sum diagonal, Sum off_diagonal) const {
+    const Sum n = static_cast<Sum>(count());
+    const auto with_units = [&](Sum mean) {
+      const Scalar value = static_cast<Scalar>(mean / length_ / length_);
+      return value - value == 0 ? value : std::numeric_limits<Scalar>::infinity();
+    };
+    const Scalar v = with_units((diagonal + off_diagonal) / n / n);
+    return {with_units(off_diagonal / n / (n - 1)), v < 0 ? Scalar(0) : v,
+            static_cast<Scalar>(length_)};
+  }
+
+ private:
+  Kernel kernel_;
+  Sum length_{};
+  Eigen::Matrix<Sum, Dim, Eigen::Dynamic> positions_;
+  Eigen::Matrix<Sum, Dim, Eigen::Dynamic> scores_;
+};
+
+template <class X, class Kernel>
+using SteinPairsOf =
+    SteinPairs<std::common_type_t<typename X::Scalar, double>, int(X::RowsAtCompileTime), Kernel>;
+
+// signs(i, b) = +1 or -1: for each b a chain that changes its sign with the given probability.
+template <class Signs, class Rng>
+void draw_signs(Rng& rng, double flip_probability, Signs& signs) {
+  const double range = static_cast<double>((Rng::max)() - (Rng::min)()) + 1;
+  const auto happens = [&](double probability) {
+    return static_cast<double>(rng() - (Rng::min)()) < probability * range;
+  };
+  for (Eigen::Index b = 0; b < signs.cols(); ++b) {
+    signs(0, b) = happens(0.5) ? 1 : -1;
+    for (Eigen::Index i = 1; i < signs.rows(); ++i) {
+      signs(i, b) = happens(flip_probability) ? -signs(i - 1, b) : signs(i - 1, b);
+    }
+  }
+}
+
+}  // namespace detail
+
+/// The squared kernelized Stein discrepancy between samples and a model: a figure of the fit that
+/// needs no normalizing constant.
+///
+/// **Math** mean over pairs of samples of the Stein kernel (Liu, Lee and Jordan 2016; Chwialkowski,
+/// Strathmann and Gretton 2016; Gorham and Mackey 2017)
+/// u(x, y) = s(x) . s(y) k + s(x) . grad_y k + s(y) . grad_x k + tr grad_x grad_y k,
+/// over all i != j (U) and over all i, j (V). Its expectation over the model, in x or in y, is 0;
+/// over samples of density q it is E (s - s_q)(x) . k(x, y) (s - s_q)(y): a Fisher divergence,
+/// smoothed by the kernel, for which s_q need not be known.
+///
+/// **Shapes** samples Dim x n, one per column, n at least 2; `model` has `score(x)`, or is a
+/// callable x -> score.
+///
+/// **Units** x in u: 1/u^2, as the Fisher divergence.
+///
+/// **Errors** std::invalid_argument for fewer than 2 samples, another dimension than the model has,
+/// a sample that is not finite, a score that is not finite or of the wrong size (with the index of
+/// its sample), options of the kernel, and no length where no two samples differ. Infinity where
+/// the statistic overflows.
+///
+/// **Cost** n scores and O(n^2 Dim). Sums are kept in double for float samples. **Allocation**
+/// O(n Dim): pairs are not stored.
+///
+/// **Example** docs/snippets/judging_a_fit.cpp
+template <class Model, DenseExpression X, class Kernel = InverseMultiquadric>
+requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
+    SteinKernel<Kernel, std::common_type_t<typename X::Scalar, double>>
+        SteinDiscrepancy<typename X::Scalar> stein_discrepancy(const Model& model, const X& samples,
+                                                               const Kernel& kernel = {}) {
+  using Sum = std::common_type_t<typename X::Scalar, double>;
+  SteinDiscrepancy<typename X::Scalar> result{};
+  detail::with_coefficients(samples, [&](const auto& block) {
+    const detail::SteinPairsOf<X, Kernel> pairs(model, block, kernel);
+    Sum diagonal(0);
+    Sum above(0);
+    for (Eigen::Index j = 0; j < pairs.count(); ++j) {
+      Sum column(0);
+      for (Eigen::Index i = 0; i < j; ++i) column += pairs(i, j);
+      above += column;
+      diagonal += pairs(j, j);
+    }
+    result = pairs.template result<typename X::Scalar>(diagonal, 2 * above);
+  });
+  return result;
+}
+
+/// Tests whether samples are those of a model, by the kernelized Stein discrepancy.
+///
+/// The samples must not be those the model was fitted to: it would fit them too well.
+///
+/// **Math** the discrepancy as in `stein_discrepancy`. Under the model the sum over pairs of u_ij
+/// is distributed as that of e_i e_j u_ij, e random signs, in the limit of many samples
+/// (Chwialkowski, Strathmann and Gretton 2016): with `draws` of them, p = (1 + how many are at
+/// least as large) / (1 + draws).
+///
+/// `rng` is any std::uniform_random_bit_generator; it is called draws * n times, and the same
+/// state of it gives the same p-value everywhere.
+///
+/// **Errors** as `stein_discrepancy`, and for options of the bootstrap. Where the statistic
+/// overflows, p is at its least, 1 / (1 + draws).
+///
+/// **Cost** n scores, O(n^2 Dim) and draws * n^2 flops. **Allocation** O(n (Dim + draws)).
+///
+/// **Example** docs/snippets/judging_a_fit.cpp
+template <class Model, DenseExpression X, RandomBits Rng, class Kernel = InverseMultiquadric>
+requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
+    SteinKernel<Kernel, std::common_type_t<typename X::Scalar, double>>
+        SteinTest<typename X::Scalar> stein_test(const Model& model, const X& samples, Rng& rng,
+                                                 const Kernel& kernel = {},
+                                                 const WildBootstrap& bootstrap = {}) {
+  using Sum = std::common_type_t<typename X::Scalar, double>;
+  using Matrix = Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>;
+  bootstrap.check();
+  SteinTest<typename X::Scalar> result{};
+  detail::with_coefficients(samples, [&](const auto& block) {
+    const detail::SteinPairsOf<X, Kernel> pairs(model, block, kernel);
+    const Eigen::Index n = pairs.count();
+    Matrix signs(n, bootstrap.draws);
+    detail::draw_signs(rng, bootstrap.flip_probability, signs);
+    Sum diagonal(0);
+    Sum above(0);
+    Eigen::Matrix<Sum, 1, Eigen::Dynamic> above_drawn =
+        Eigen::Matrix<Sum, 1, Eigen::Dynamic>::Zero(bootstrap.draws);
+    // A few rows of u above the diagonal at a time, for all draws at once.
+    const Eigen::Index rows = (std::min)(n, Eigen::Index(32));
+    Matrix u(rows, n);
+    Matrix products(rows, bootstrap.draws);
+    for (Eigen::Index start = 0; start < n; start += rows) {
+      const Eigen::Index height = (std::min)(rows, n - start);
+      for (Eigen::Index j = start; j < n; ++j) {
+        for (Eigen::Index i = start; i < start + height; ++i) {
+          u(i - start, j) = i < j ? pairs(i, j) : Sum(0);
+        }
+      }
+      const auto part = u.block(0, start, height, n - start);
+      above += part.sum();
+      products.topRows(height).noalias() = part * signs.bottomRows(n - start);
+      above_drawn +=
+          products.topRows(height).cwiseProduct(signs.middleRows(start, height)).colwise().sum();
+    }
+    for (Eigen::Index j = 0; j < n; ++j) diagonal += pairs(j, j);
+    static_cast<SteinDiscrepancy<typename X::Scalar>&>(result) =
+        pairs.template result<typename X::Scalar>(diagonal, 2 * above);
+    int as_large = 0;
+    // A draw may equal the statistic but for the order of its sum.
+    const Sum rounding = 16 * std::numeric_limits<Sum>::epsilon() * (diagonal + std::abs(above));
+    for (Eigen::Index b = 0; b < bootstrap.draws; ++b) {
+      if (above_drawn(b) >= above - rounding) ++as_large;
+    }
+    result.p_value = (1.0 + as_large) / (1.0 + bootstrap.draws);
+  });
+  return result;
+}
+
+}  // namespace scorematch
