@@ -1,0 +1,278 @@
+"""Turns the JSON of bench/run.sh into the tables and plots of docs/benchmarks.md.
+
+Usage: report.py RESULTS [--docs DOCS]
+
+RESULTS holds <preset>/<program>.json, as Google Benchmark writes it. The tables are printed; with
+--docs they also replace what stands between `<!-- table: NAME -->` and `<!-- end -->` in
+DOCS/benchmarks.md, and the plots are written to DOCS/images. A benchmark is named
+<what>/<case>/<who>; a ratio is that of two medians, over repetitions in random order, of CPU time.
+"""
+
+import dataclasses
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+
+@dataclasses.dataclass
+class Target:
+    """`library` beside `reference` in benchmarks <what>/<case>/..., one table of the page."""
+
+    table: str  # the name of the marker
+    what: str
+    reference: str
+    limits: dict  # case -> limit of the ratio; "*" is any case without one of its own
+    program: str = ""  # only in this program
+    faster: bool = False  # the ratio is reference / library and has to reach the limit
+    counter: str = ""  # compare this counter, summed over the cases, instead of time
+    label: str = ""
+
+
+# The table of targets. A new pair of benchmarks needs a line here and, for a new table, a pair of
+# markers in docs/benchmarks.md.
+TARGETS = [
+    Target("fixed", "fixed", "hand-written", {"2": 1.10, "3": 1.15, "4": 1.15, "6": 1.15, "8": 1.15},
+           label="fit, Dim = {}"),
+    Target("dynamic", "dynamic", "eigen-product", {"64": 4.5, "256": 3.5, "512": 3.0, "1024": 3.0},
+           label="value and gradient, d = {}"),
+    Target("dynamic", "closed-form", "eigen-llt", {"*": 1.2}, label="closed form, d = {}"),
+    Target("moments", "moments", "sum", {d: 1 / 0.7 for d in ("1", "2", "4", "8")},
+           label="`add(samples)`, d = {}"),
+    Target("moments", "moments", "rank-update", {d: 1 / 0.8 for d in ("64", "256")},
+           label="`add(samples)`, d = {}"),
+    Target("moments", "add-one", "hand-written", {"*": 1.5}, label="`add(x)`, d = {}"),
+    Target("batch", "batch", "one-by-one", {"*": 10}, program="batch_bench_avx512", faster=True,
+           label="AVX-512, {}"),
+    Target("batch", "batch", "one-by-one", {"*": 4}, program="batch_bench_avx2", faster=True,
+           label="AVX2, {}"),
+    Target("batch", "batch", "one-by-one", {"*": 1.7}, program="batch_bench_baseline", faster=True,
+           label="x86-64 baseline, {}"),
+    Target("lbfgs", "lbfgs", "ceres", {"*": 1.2}, counter="evaluations"),
+]
+
+PAGE_END = "<!-- end -->"
+
+
+def natural(text):
+    """Sorts "64" before "256"."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part)
+            for part in re.split(r"(\d+)", text) if part]
+
+
+def duration(nanoseconds):
+    for unit, scale in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if nanoseconds >= scale:
+            return f"{nanoseconds / scale:.3g} {unit}"
+    return f"{nanoseconds:.3g} ns"
+
+
+class Results:
+    """One compiler's figures: by (program, what, case, who), medians over repetitions."""
+
+    def __init__(self, directory):
+        self.compiler = self.eigen = ""
+        samples = {}
+        for path in sorted(directory.glob("*.json")):
+            content = json.loads(path.read_text())
+            self.compiler = content["context"].get("compiler", self.compiler)
+            self.eigen = content["context"].get("eigen", self.eigen)
+            for run in content["benchmarks"]:
+                name = run.get("run_name", run["name"]).split("/")
+                if run.get("run_type") == "aggregate" or len(name) < 3:
+                    continue
+                if run.get("error_occurred"):
+                    sys.exit(f"{path}: {run['name']}: {run['error_message']}")
+                samples.setdefault((path.stem, *name[:3]), []).append(run)
+        self.figures = {key: self.median(runs) for key, runs in samples.items()}
+
+    @staticmethod
+    def median(runs):
+        to_ns = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
+        result = {key: statistics.median(run[key] for run in runs)
+                  for key, value in runs[0].items() if isinstance(value, float)}
+        result["time"] = statistics.median(
+            run["cpu_time"] * to_ns[run["time_unit"]] for run in runs)
+        return result
+
+    def find(self, what, case, who, program=""):
+        for (its_program, *name), figures in self.figures.items():
+            if name == [what, case, who] and program in ("", its_program):
+                return figures
+        return None
+
+    def cases(self, what, who, program=""):
+        found = {name[1] for its_program, *name in self.figures
+                 if name[0] == what and name[2] == who and program in ("", its_program)}
+        return sorted(found, key=natural)
+
+
+def verdict(target, ratio, limit):
+    good = ratio >= limit if target.faster else ratio <= limit
+    return f"{ratio:.2f}, {'met' if good else 'missed'}"
+
+
+def time_rows(target, compilers):
+    cases = sorted({case for c in compilers for case in c.cases(target.what, target.reference, target.program)},
+                   key=natural)
+    for case in cases:
+        limit = target.limits.get(case, target.limits.get("*"))
+        sign = "≥" if target.faster else "≤"
+        cells = [target.label.format(case), target.reference,
+                 "none" if limit is None else f"{sign} {limit:.2f}"]
+        for compiler in compilers:
+            ours = compiler.find(target.what, case, "library", target.program)
+            theirs = compiler.find(target.what, case, target.reference, target.program)
+            if ours is None or theirs is None:
+                cells += ["not measured", ""]
+                continue
+            ratio = theirs["time"] / ours["time"] if target.faster else ours["time"] / theirs["time"]
+            cells += [f"{ratio:.2f}" if limit is None else verdict(target, ratio, limit),
+                      duration(ours["time"])]
+        yield cells
+
+
+def counter_table(target, compilers):
+    """One row a problem, with the counter and the time of both; the sums are what the target is for."""
+    lines = ["| problem | " + " | ".join(
+        f"{c.compiler}: {target.counter}, library | {target.reference} | time, library | {target.reference}"
+        for c in compilers) + " |", "|---" + "|---:" * (4 * len(compilers)) + "|"]
+    sums = [[0.0, 0.0, 0.0, 0.0] for _ in compilers]
+    cases = sorted({case for c in compilers for case in c.cases(target.what, "library", target.program)})
+    for case in cases:
+        cells = [case]
+        for total, compiler in zip(sums, compilers):
+            ours = compiler.find(target.what, case, "library", target.program)
+            theirs = compiler.find(target.what, case, target.reference, target.program)
+            if ours is None or theirs is None:
+                cells += ["not measured"] * 4
+                continue
+            four = [ours[target.counter], theirs[target.counter], ours["time"], theirs["time"]]
+            for k, value in enumerate(four):
+                total[k] += value
+            cells += [f"{four[0]:.0f}", f"{four[1]:.0f}", duration(four[2]), duration(four[3])]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines.append("| **sum** | " + " | ".join(
+        f"{t[0]:.0f} | {t[1]:.0f} | {duration(t[2])} | {duration(t[3])}" for t in sums) + " |")
+    limit = target.limits["*"]
+    lines += [""] + [f"{c.compiler}: the {target.counter} in sum are {t[0] / t[1]:.2f} times those of "
+                     f"{target.reference} (target ≤ {limit:.2f}: {verdict(target, t[0] / t[1], limit).split()[-1]})."
+                     for c, t in zip(compilers, sums) if t[1]]
+    return lines
+
+
+def table(name, compilers):
+    targets = [t for t in TARGETS if t.table == name]
+    lines = []
+    rows = [row for t in targets if not t.counter for row in time_rows(t, compilers)]
+    if rows:
+        heads = [head for c in compilers for head in (f"{c.compiler}: ratio", "library's time")]
+        lines += ["| library | beside | target | " + " | ".join(heads) + " |",
+                  "|---|---|---:" + "|---:|---:" * len(compilers) + "|"]
+        lines += ["| " + " | ".join(row) + " |" for row in rows]
+    for target in targets:
+        if target.counter and any(c.cases(target.what, target.reference) for c in compilers):
+            lines += counter_table(target, compilers)
+    return lines or ["Not measured."]
+
+
+def machine():
+    model, flags = "unknown processor", ""
+    try:
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                model = value.strip()
+            elif key.strip() == "flags":
+                flags = value.split()
+    except OSError:
+        pass
+    widest = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "no AVX2")
+    return f"{model} ({widest})"
+
+
+def gnuplot(script, data):
+    """`data` becomes named data blocks, which need no files."""
+    blocks = "".join(f"${name} << EOD\n" + "".join(f"{' '.join(map(str, row))}\n" for row in rows) + "EOD\n"
+                     for name, rows in data.items())
+    subprocess.run(["gnuplot"], input=blocks + script, text=True, check=True)
+
+
+HEAD = """set terminal svg size 640,400 font "sans-serif,12" background "white"
+set output '{}'
+set grid lc rgb '#dddddd'
+set key {}
+"""
+COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"]
+
+
+def plot_dimension(compilers, path):
+    """The ratio of a value and gradient to one Eigen product, and its limit, against d."""
+    target = next(t for t in TARGETS if t.what == "dynamic")
+    data, curves = {"limit": [(d, limit) for d, limit in target.limits.items()]}, []
+    for k, compiler in enumerate(compilers):
+        rows = []
+        for case in compiler.cases(target.what, target.reference):
+            ours = compiler.find(target.what, case, "library")
+            if ours:
+                rows.append((case, ours["time"] / compiler.find(target.what, case, target.reference)["time"]))
+        if rows:
+            data[f"c{k}"] = rows
+            curves.append(f"$c{k} with linespoints pt 7 lw 2 lc rgb '{COLORS[k]}' title '{compiler.compiler}'")
+    if not curves:
+        return
+    curves.append("$limit with linespoints pt 2 lw 2 dt 2 lc rgb '#000000' title 'limit'")
+    gnuplot(HEAD.format(path, "bottom right") + "set logscale x 2\nset xlabel 'd'\nset yrange [0:*]\n"
+            "set ylabel 'value and gradient / one d x d product'\nplot " + ", ".join(curves) + "\n", data)
+
+
+def plot_count(compilers, path):
+    """What of a fit's cost grows with the number of samples, and what does not."""
+    data, curves = {}, []
+    for k, compiler in enumerate(compilers):
+        for j, (who, dash) in enumerate((("first-pass", 1), ("iterations", 2))):
+            rows = [(case, compiler.find("fit-cost", case, who)["time"] * 1e-3)
+                    for case in compiler.cases("fit-cost", who)]
+            if rows:
+                data[f"c{k}{j}"] = rows
+                title = "first pass over the samples" if j == 0 else "all iterations after it"
+                curves.append(f"$c{k}{j} with linespoints pt 7 lw 2 dt {dash} lc rgb '{COLORS[k]}' "
+                              f"title '{compiler.compiler}, {title}'")
+    if curves:
+        gnuplot(HEAD.format(path, "top left") + "set logscale xy\nset xlabel 'samples'\n"
+                "set format x '10^{%L}'\nset ylabel 'time, microseconds'\nplot " + ", ".join(curves) + "\n", data)
+
+
+def replace_tables(page, tables):
+    text = page.read_text()
+    for name, lines in tables.items():
+        marker = f"<!-- table: {name} -->"
+        if marker not in text:
+            sys.exit(f"{page} has no {marker}")
+        before, after = text.split(marker)
+        text = before + marker + "\n" + "\n".join(lines) + "\n" + PAGE_END + after.split(PAGE_END, 1)[1]
+    page.write_text(text)
+
+
+def main():
+    directory = pathlib.Path(sys.argv[1])
+    docs = pathlib.Path(sys.argv[3]) if sys.argv[2:3] == ["--docs"] else None
+    compilers = [Results(d) for d in sorted(directory.iterdir(), reverse=True) if any(d.glob("*.json"))]
+    if not compilers:
+        sys.exit(f"{directory} holds no results")
+    tables = {"machine": [f"{machine()}; {', '.join(c.compiler for c in compilers)}; Eigen {compilers[0].eigen}."]}
+    for target in TARGETS:
+        tables.setdefault(target.table, table(target.table, compilers))
+    for name, lines in tables.items():
+        print(f"\n{name}\n\n" + "\n".join(lines))
+    if docs:
+        replace_tables(docs / "benchmarks.md", tables)
+        (docs / "images").mkdir(exist_ok=True)
+        plot_dimension(compilers, docs / "images/cost-d.svg")
+        plot_count(compilers, docs / "images/cost-n.svg")
+
+
+if __name__ == "__main__":
+    main()

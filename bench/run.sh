@@ -1,0 +1,51 @@
+#!/bin/sh
+# Builds the benchmarks with g++ and clang++, runs them, prints the tables of docs/benchmarks.md
+# (target beside measured ratio) and writes them and their plots into docs/.
+#
+# Usage: sh bench/run.sh [--quick]   --quick: a moment for each benchmark, docs/ left alone; it shows
+#                                    that all of them build and run, its figures mean little
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/setup.sh
+need g++ g++ clang++ clang cmake cmake ninja ninja-build eigen3/Eigen/Core libeigen3-dev \
+  benchmark/benchmark.h libbenchmark-dev ceres/ceres.h libceres-dev gnuplot gnuplot-nox python3 python3
+
+case "${1:-}" in
+  --quick) min_time=0.001 repetitions=1 results=build/bench/quick docs= ;;
+  "") min_time=0.05 repetitions=11 results=build/bench/full docs=docs ;;
+  *) echo "usage: sh bench/run.sh [--quick]" >&2; exit 2 ;;
+esac
+
+cpu_has() {
+  for flag in "$@"; do
+    grep -qw "$flag" /proc/cpuinfo || return 1
+  done
+}
+
+for preset in bench-gcc bench-clang; do
+  cmake --preset "$preset" >/dev/null
+  cmake --build --preset "$preset" -j "$(jobs)"
+done
+
+rm -rf "$results"
+for preset in bench-gcc bench-clang; do
+  mkdir -p "$results/$preset"
+  for source in bench/*_bench.cpp; do
+    topic=$(basename "$source" .cpp)
+    [ "$topic" != notebook_bench ] || continue
+    for name in "$topic" "${topic}_baseline" "${topic}_avx2" "${topic}_avx512"; do
+      program=build/$preset/bench/$name
+      [ -x "$program" ] || continue
+      case $name in
+        *_avx512) cpu_has avx512f avx512bw avx512cd avx512dq avx512vl || continue ;;
+        *_avx2) cpu_has avx2 bmi2 fma || continue ;;
+      esac
+      echo "$preset $name"
+      "$program" --benchmark_enable_random_interleaving=true --benchmark_repetitions=$repetitions \
+        --benchmark_min_time=$min_time --benchmark_out="$results/$preset/$name.json" \
+        --benchmark_out_format=json >"$results/$preset/$name.log" 2>&1 ||
+        { cat "$results/$preset/$name.log" >&2; exit 1; }
+    done
+  done
+done
+python3 bench/report.py "$results" ${docs:+--docs "$docs"}
