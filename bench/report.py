@@ -51,6 +51,10 @@ TARGETS = [
     Target("batch", "batch", "one-by-one", {"*": 1.7}, program="batch_bench_baseline", faster=True,
            label="x86-64 baseline, {}"),
     Target("lbfgs", "lbfgs", "ceres", {"*": 1.2}, counter="evaluations"),
+    Target("compile", "compile", "eigen-dense", {"umbrella": 1.35, "notebook": 3},
+           label="compile the {}"),
+    Target("peers", "peers", "peer",
+           {"PyTorch, vectorized": 5000, "PyTorch, loop over the samples": 50000}, faster=True, label="{}"),
 ]
 
 PAGE_END = "<!-- end -->"
@@ -63,6 +67,8 @@ def natural(text):
 
 
 def duration(nanoseconds):
+    if nanoseconds >= 1e11:
+        return f"{nanoseconds / 1e9:.0f} s"
     for unit, scale in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if nanoseconds >= scale:
             return f"{nanoseconds / scale:.3g} {unit}"
@@ -109,9 +115,13 @@ class Results:
         return sorted(found, key=natural)
 
 
+def number(ratio):
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.2f}"
+
+
 def verdict(target, ratio, limit):
     good = ratio >= limit if target.faster else ratio <= limit
-    return f"{ratio:.2f}, {'met' if good else 'missed'}"
+    return f"{number(ratio)}, {'met' if good else '**missed**'}"
 
 
 def time_rows(target, compilers):
@@ -121,7 +131,7 @@ def time_rows(target, compilers):
         limit = target.limits.get(case, target.limits.get("*"))
         sign = "≥" if target.faster else "≤"
         cells = [target.label.format(case), target.reference,
-                 "none" if limit is None else f"{sign} {limit:.2f}"]
+                 "none" if limit is None else f"{sign} {number(limit)}"]
         for compiler in compilers:
             ours = compiler.find(target.what, case, "library", target.program)
             theirs = compiler.find(target.what, case, target.reference, target.program)
@@ -129,8 +139,8 @@ def time_rows(target, compilers):
                 cells += ["not measured", ""]
                 continue
             ratio = theirs["time"] / ours["time"] if target.faster else ours["time"] / theirs["time"]
-            cells += [f"{ratio:.2f}" if limit is None else verdict(target, ratio, limit),
-                      duration(ours["time"])]
+            cells += [number(ratio) if limit is None else verdict(target, ratio, limit),
+                      f"{duration(ours['time'])} / {duration(theirs['time'])}"]
         yield cells
 
 
@@ -168,8 +178,8 @@ def table(name, compilers):
     lines = []
     rows = [row for t in targets if not t.counter for row in time_rows(t, compilers)]
     if rows:
-        heads = [head for c in compilers for head in (f"{c.compiler}: ratio", "library's time")]
-        lines += ["| library | beside | target | " + " | ".join(heads) + " |",
+        heads = [head for c in compilers for head in (f"{c.compiler}: ratio", "times")]
+        lines += ["| the library's | beside | target | " + " | ".join(heads) + " |",
                   "|---|---|---:" + "|---:|---:" * len(compilers) + "|"]
         lines += ["| " + " | ".join(row) + " |" for row in rows]
     for target in targets:

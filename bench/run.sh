@@ -11,8 +11,8 @@ need g++ g++ clang++ clang cmake cmake ninja ninja-build eigen3/Eigen/Core libei
   benchmark/benchmark.h libbenchmark-dev ceres/ceres.h libceres-dev gnuplot gnuplot-nox python3 python3
 
 case "${1:-}" in
-  --quick) min_time=0.001 repetitions=1 results=build/bench/quick docs= ;;
-  "") min_time=0.05 repetitions=11 results=build/bench/full docs=docs ;;
+  --quick) min_time=0.001 repetitions=1 compilations=1 results=build/bench/quick docs= ;;
+  "") min_time=0.05 repetitions=11 compilations=9 results=build/bench/full docs=docs ;;
   *) echo "usage: sh bench/run.sh [--quick]" >&2; exit 2 ;;
 esac
 
@@ -22,6 +22,7 @@ cpu_has() {
   done
 }
 
+eigen=$(pkg-config --cflags eigen3 2>/dev/null || echo -I/usr/include/eigen3)
 for preset in bench-gcc bench-clang; do
   cmake --preset "$preset" >/dev/null
   cmake --build --preset "$preset" -j "$(jobs)"
@@ -48,4 +49,8 @@ for preset in bench-gcc bench-clang; do
     done
   done
 done
+for pair in bench-gcc:g++ bench-clang:clang++; do
+  python3 bench/compile_time.py "${pair#*:}" "$eigen" $compilations "$results/${pair%:*}/compile_time.json"
+done
+[ -z "$docs" ] || sh bench/peers/run.sh "$results"
 python3 bench/report.py "$results" ${docs:+--docs "$docs"}
