@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <numbers>
 #include <stdexcept>
@@ -20,9 +19,9 @@ namespace notebook {
 
 using Gaussian2 = scorematch::Gaussian<double, 2>;
 
-inline std::ofstream open(const std::filesystem::path& path) {
+inline std::ofstream open(const std::string& path) {
   std::ofstream file(path);
-  if (!file) throw std::runtime_error("cannot write " + path.string());
+  if (!file) throw std::runtime_error("cannot write " + path);
   file.precision(9);
   return file;
 }
@@ -41,22 +40,25 @@ inline void write_ellipses(std::ofstream& file, const Gaussian2& gaussian) {
   file << '\n';
 }
 
-inline void draw(const std::filesystem::path& directory, const std::vector<double>& losses,
+inline void draw(const std::string& directory, const std::vector<double>& losses,
                  const Eigen::Matrix2Xd& samples, const Gaussian2& truth, const Gaussian2& estimate,
                  const Gaussian2& maximum_likelihood) {
-  std::filesystem::create_directories(directory);
-  std::ofstream loss_file = open(directory / "loss.dat");
+  // <filesystem> would cost more to compile than the rest of this file.
+  if (std::system(("mkdir -p '" + directory + "'").c_str()) != 0) {
+    throw std::runtime_error("cannot make the directory " + directory);
+  }
+  std::ofstream loss_file = open(directory + "/loss.dat");
   for (std::size_t k = 0; k < losses.size(); ++k) loss_file << k << ' ' << losses[k] << '\n';
   loss_file.close();
-  std::ofstream sample_file = open(directory / "samples.dat");
+  std::ofstream sample_file = open(directory + "/samples.dat");
   for (const auto x : samples.colwise()) sample_file << x(0) << ' ' << x(1) << '\n';
   sample_file.close();
-  std::ofstream ellipse_file = open(directory / "ellipses.dat");
+  std::ofstream ellipse_file = open(directory + "/ellipses.dat");
   for (const Gaussian2* gaussian : {&truth, &estimate, &maximum_likelihood}) {
     write_ellipses(ellipse_file, *gaussian);
   }
   ellipse_file.close();
-  std::ofstream script = open(directory / "picture.gp");
+  std::ofstream script = open(directory + "/picture.gp");
   script << R"(set terminal svg size 900,400 font "sans-serif,12" background "white"
 set output 'notebook.svg'
 set multiplot layout 1,2
@@ -75,15 +77,14 @@ plot 'samples.dat' with points pt 7 ps 0.4 lc rgb '#999999' title 'samples', \
 )";
   script.close();
   std::fflush(stdout);
-  const std::string where = directory.string();
   if (std::system("gnuplot --version >/dev/null 2>&1") != 0) {
     std::printf(
         "\ngnuplot is not installed: the data of the picture is in %s (picture.gp draws it)\n",
-        where.c_str());
-  } else if (std::system(("cd '" + where + "' && gnuplot picture.gp").c_str()) != 0) {
-    throw std::runtime_error("gnuplot failed on " + where + "/picture.gp");
+        directory.c_str());
+  } else if (std::system(("cd '" + directory + "' && gnuplot picture.gp").c_str()) != 0) {
+    throw std::runtime_error("gnuplot failed on " + directory + "/picture.gp");
   } else {
-    std::printf("\npicture: %s/notebook.svg\n", where.c_str());
+    std::printf("\npicture: %s/notebook.svg\n", directory.c_str());
   }
 }
 
