@@ -5,7 +5,8 @@ Usage: report.py RESULTS [--docs DOCS]
 RESULTS holds <preset>/<program>.json, as Google Benchmark writes it. The tables are printed; with
 --docs they also replace what stands between `<!-- table: NAME -->` and `<!-- end -->` in
 DOCS/benchmarks.md, and the plots are written to DOCS/images. A benchmark is named
-<what>/<case>/<who>; a ratio is that of two medians, over repetitions in random order, of CPU time.
+<what>/<case>/<who>, where the case may have slashes of its own. A ratio is that of two medians, over
+repetitions in random order, of CPU time.
 """
 
 import dataclasses
@@ -36,11 +37,14 @@ class Target:
 TARGETS = [
     Target("fixed", "fixed", "hand-written", {"2": 1.10, "3": 1.15, "4": 1.15, "6": 1.15, "8": 1.15},
            label="fit, Dim = {}"),
-    Target("dynamic", "dynamic", "eigen-product", {"64": 4.5, "256": 3.5, "512": 3.0, "1024": 3.0},
+    Target("dynamic", "dynamic", "eigen-product",
+           {d + scalar: limit for scalar in ("", "-float")
+            for d, limit in (("64", 4.5), ("256", 3.5), ("512", 3.0), ("1024", 3.0))},
            label="value and gradient, d = {}"),
     Target("dynamic", "closed-form", "eigen-llt", {"*": 1.2}, label="closed form, d = {}"),
     Target("moments", "moments", "sum", {d: 1 / 0.7 for d in ("1", "2", "4", "8")},
            label="`add(samples)`, d = {}"),
+    Target("moments", "moments-in-cache", "sum", {}, label="`add(samples)` in the cache, d = {}"),
     Target("moments", "moments", "rank-update", {d: 1 / 0.8 for d in ("64", "256")},
            label="`add(samples)`, d = {}"),
     Target("moments", "add-one", "hand-written", {"*": 1.5}, label="`add(x)`, d = {}"),
@@ -57,6 +61,7 @@ TARGETS = [
            {"PyTorch, vectorized": 5000, "PyTorch, loop over the samples": 50000}, faster=True, label="{}"),
 ]
 
+LIBRARY_SUFFIX = r"(iterations|repeats|min_time|threads):|(real|process|manual)_time$"  # Google Benchmark's
 PAGE_END = "<!-- end -->"
 
 
@@ -86,12 +91,14 @@ class Results:
             self.compiler = content["context"].get("compiler", self.compiler)
             self.eigen = content["context"].get("eigen", self.eigen)
             for run in content["benchmarks"]:
-                name = run.get("run_name", run["name"]).split("/")
+                name = [part for part in run.get("run_name", run["name"]).split("/")
+                        if not re.match(LIBRARY_SUFFIX, part)]
                 if run.get("run_type") == "aggregate" or len(name) < 3:
                     continue
+                name = (name[0], "/".join(name[1:-1]), name[-1])
                 if run.get("error_occurred"):
                     sys.exit(f"{path}: {run['name']}: {run['error_message']}")
-                samples.setdefault((path.stem, *name[:3]), []).append(run)
+                samples.setdefault((path.stem, *name), []).append(run)
         self.figures = {key: self.median(runs) for key, runs in samples.items()}
 
     @staticmethod
@@ -145,31 +152,41 @@ def time_rows(target, compilers):
 
 
 def counter_table(target, compilers):
-    """One row a problem, with the counter and the time of both; the sums are what the target is for."""
+    """One row a problem, with the counter and the time of both. The target is for the sum over the problems
+    that both solve, where a counter `solved` says so; a group is what the case names before a slash."""
     lines = ["| problem | " + " | ".join(
         f"{c.compiler}: {target.counter}, library | {target.reference} | time, library | {target.reference}"
         for c in compilers) + " |", "|---" + "|---:" * (4 * len(compilers)) + "|"]
-    sums = [[0.0, 0.0, 0.0, 0.0] for _ in compilers]
-    cases = sorted({case for c in compilers for case in c.cases(target.what, "library", target.program)})
+    sums = [{} for _ in compilers]  # group -> both counts
+    cases = sorted({case for c in compilers for case in c.cases(target.what, "library", target.program)}, key=natural)
     for case in cases:
         cells = [case]
-        for total, compiler in zip(sums, compilers):
-            ours = compiler.find(target.what, case, "library", target.program)
-            theirs = compiler.find(target.what, case, target.reference, target.program)
-            if ours is None or theirs is None:
+        for groups, compiler in zip(sums, compilers):
+            both = [compiler.find(target.what, case, who, target.program)
+                    for who in ("library", target.reference)]
+            if None in both:
                 cells += ["not measured"] * 4
                 continue
-            four = [ours[target.counter], theirs[target.counter], ours["time"], theirs["time"]]
-            for k, value in enumerate(four):
-                total[k] += value
-            cells += [f"{four[0]:.0f}", f"{four[1]:.0f}", duration(four[2]), duration(four[3])]
+            solved = [figures.get("solved", 1) > 0 for figures in both]
+            cells += [f"{figures[target.counter]:.0f}" if good else "not solved"
+                      for figures, good in zip(both, solved)]
+            cells += [duration(figures["time"]) for figures in both]
+            if all(solved):
+                for group in {case.rpartition("/")[0], "all"}:
+                    total = groups.setdefault(group, [0.0, 0.0])
+                    for k in (0, 1):
+                        total[k] += both[k][target.counter]
         lines.append("| " + " | ".join(cells) + " |")
-    lines.append("| **sum** | " + " | ".join(
-        f"{t[0]:.0f} | {t[1]:.0f} | {duration(t[2])} | {duration(t[3])}" for t in sums) + " |")
     limit = target.limits["*"]
-    lines += [""] + [f"{c.compiler}: the {target.counter} in sum are {t[0] / t[1]:.2f} times those of "
-                     f"{target.reference} (target ≤ {limit:.2f}: {verdict(target, t[0] / t[1], limit).split()[-1]})."
-                     for c, t in zip(compilers, sums) if t[1]]
+    lines += ["", f"In sum, over the problems that both solve (target ≤ {limit:.2f}):", "",
+              "| problems | " + " | ".join(f"{c.compiler}: {target.counter}, library | {target.reference} | ratio"
+                                           for c in compilers) + " |", "|---" + "|---:" * (3 * len(compilers)) + "|"]
+    for group in sorted({group for groups in sums for group in groups}):
+        cells = [group or "others"]
+        for groups in sums:
+            ours, theirs = groups.get(group, (0, 0))
+            cells += [f"{ours:.0f}", f"{theirs:.0f}", verdict(target, ours / theirs, limit) if theirs else ""]
+        lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
@@ -221,12 +238,12 @@ COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"]
 def plot_dimension(compilers, path):
     """The ratio of a value and gradient to one Eigen product, and its limit, against d."""
     target = next(t for t in TARGETS if t.what == "dynamic")
-    data, curves = {"limit": [(d, limit) for d, limit in target.limits.items()]}, []
+    data, curves = {"limit": [(d, limit) for d, limit in target.limits.items() if d.isdigit()]}, []
     for k, compiler in enumerate(compilers):
         rows = []
         for case in compiler.cases(target.what, target.reference):
             ours = compiler.find(target.what, case, "library")
-            if ours:
+            if ours and case.isdigit():
                 rows.append((case, ours["time"] / compiler.find(target.what, case, target.reference)["time"]))
         if rows:
             data[f"c{k}"] = rows
