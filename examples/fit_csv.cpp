@@ -4,7 +4,7 @@
 // algebra.
 //
 // Usage: fit_csv [FILE] [--loss score-matching|likelihood]
-//                [--optimizer closed-form|gradient-descent|momentum|adam]
+//                [--optimizer closed-form|gradient-descent|momentum|adam|lbfgs]
 //                [--learning-rate R] [--iterations N]
 #include "csv.hpp"
 
@@ -81,8 +81,11 @@ sm::Fit<Family> fit_with(const Options& options, const Loss& loss, const Eigen::
                    sm::Adam{.learning_rate = rate, .amsgrad = true, .max_iterations = steps},
                    samples);
   }
+  if (options.optimizer == "lbfgs") {
+    return sm::fit(family, loss, sm::Lbfgs{.max_iterations = steps}, samples);
+  }
   throw std::invalid_argument("--optimizer " + options.optimizer +
-                              ": expected closed-form, gradient-descent, momentum or adam");
+                              ": expected closed-form, gradient-descent, momentum, adam or lbfgs");
 }
 
 sm::Fit<Family> fit(const Options& options, const Eigen::MatrixXd& samples) {

@@ -132,6 +132,7 @@ void check_fixed() {
     run(sm::ScoreMatchingLoss{}, sm::Momentum{.max_iterations = 20});
     run(sm::ScoreMatchingLoss{}, sm::Adam{.max_iterations = 20});
     run(sm::ScoreMatchingLoss{}, sm::ClosedForm{});
+    run(sm::ScoreMatchingLoss{}, sm::Lbfgs{});
     run(sm::NegativeLogLikelihood{}, sm::GradientDescent{.max_iterations = 20});
     run(sm::NegativeLogLikelihood{}, sm::ClosedForm{});
   }
@@ -162,6 +163,7 @@ void check_dynamic(Eigen::Index d) {
   });
   check([](Eigen::Index n) { return sm::Momentum{.learning_rate = 1e-6, .max_iterations = n}; });
   check([](Eigen::Index n) { return sm::Adam{.learning_rate = 1e-6, .max_iterations = n}; });
+  check([](Eigen::Index n) { return sm::Lbfgs{.max_iterations = n}; });
 }
 
 }  // namespace
@@ -196,6 +198,22 @@ TEST_CASE("fixed sizes allocate nothing from construction to result") {
   check_fixed<double, 8>();
   check_fixed<float, 2>();
   check_fixed<long double, 3>();
+}
+
+TEST_CASE("Lbfgs allocates nothing for fixed sizes, whatever its history") {
+  const auto bowl = [](const auto& x, auto& gradient) {
+    gradient = 3 * x;
+    return 1 + 3 * x.squaredNorm() / 2;
+  };
+  const auto check = [&](const auto& start) {
+    const NoAllocation guard;
+    const auto minimum = sm::minimize(sm::Lbfgs{.history = 20}, bowl, start);
+    CHECK(guard.count() == 0);
+    Eigen::internal::set_is_malloc_allowed(true);
+    CHECK(minimum.status == sm::Status::converged);
+  };
+  check(Eigen::Matrix<double, 1, 1>(2.0));
+  check(Eigen::Matrix<double, 152, 1>(Eigen::Matrix<double, 152, 1>::Ones()));
 }
 
 TEST_CASE("the notebook's fit allocates nothing") {

@@ -17,6 +17,7 @@
 #include <scorematch/optimizer/adam.hpp>
 #include <scorematch/optimizer/closed_form.hpp>
 #include <scorematch/optimizer/gradient_descent.hpp>
+#include <scorematch/optimizer/lbfgs.hpp>
 #include <scorematch/optimizer/momentum.hpp>
 #include <scorematch/parallel/batch.hpp>
 #include <scorematch/scalar.hpp>
