@@ -37,7 +37,8 @@ class WolfeSearch {
     if (!(abs(at.slope) <= curvature * abs(start_.slope))) return false;
     if (excess(at) <= 0) return true;
     const Scalar rounding = 1000 * epsilon * abs(start_.value);
-    return at.value <= start_.value + rounding && at.slope <= (2 * decrease - 1) * start_.slope;
+    return abs(at.value - start_.value) <= rounding &&
+           at.slope <= (2 * decrease - 1) * start_.slope;
   }
 
   // The step to try after a trial that was not accepted.
