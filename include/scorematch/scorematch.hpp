@@ -5,13 +5,23 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/data/moments.hpp>
+#include <scorematch/data/sample_set.hpp>
+#include <scorematch/derivative/dual.hpp>
+#include <scorematch/derivative/forward_curvature.hpp>
+#include <scorematch/derivative/forward_laplacian.hpp>
+#include <scorematch/derivative/functions.hpp>
+#include <scorematch/derivative/number.hpp>
+#include <scorematch/derivative/taylor2.hpp>
+#include <scorematch/derivative/variables.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/family/gaussian_family.hpp>
+#include <scorematch/family/score_model.hpp>
 #include <scorematch/fit.hpp>
 #include <scorematch/inference/divergence.hpp>
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/stein.hpp>
 #include <scorematch/loss/negative_log_likelihood.hpp>
+#include <scorematch/loss/sample_objective.hpp>
 #include <scorematch/loss/score_matching.hpp>
 #include <scorematch/observer.hpp>
 #include <scorematch/optimizer/adam.hpp>

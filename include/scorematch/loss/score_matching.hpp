@@ -3,6 +3,8 @@
 #include <scorematch/data/moments.hpp>
 #include <scorematch/detail/gaussian_objective.hpp>
 #include <scorematch/family/gaussian_family.hpp>
+#include <scorematch/family/score_model.hpp>
+#include <scorematch/loss/sample_objective.hpp>
 
 #include <Eigen/Core>
 
@@ -85,6 +87,16 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   }
 };
 
+/// 1/2 |s(x)|^2 + Laplacian_x log p(x): the score matching loss of one sample.
+struct ScoreMatchingPoint {
+  template <HasLaplacian F, DenseExpression Theta>
+  typename Theta::Scalar operator()(const F& family, const PointOf<F>& x,
+                                    const Theta& theta) const {
+    const auto at = score_and_laplacian(family, x, theta);
+    return at.score.squaredNorm() / 2 + at.laplacian;
+  }
+};
+
 /// Score matching (Hyvarinen, JMLR 6, 2005): the normalizing constant of the model is never needed.
 ///
 /// **Math** J(theta) = E[ 1/2 |s(x)|^2 + Laplacian_x log p_theta(x) ], with the score
@@ -92,7 +104,8 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
 /// alone, it is half the Fisher divergence between data and model.
 ///
 /// **Summary** for `GaussianFamily`: `Moments`. There, its minimum is the maximum of the
-/// likelihood.
+/// likelihood. For any other family that offers its score and Laplacian (`HasLaplacian`): the
+/// samples themselves, `SampleSet`.
 ///
 /// **Example** examples/notebook.cpp
 struct ScoreMatchingLoss {
@@ -106,6 +119,18 @@ struct ScoreMatchingLoss {
   GaussianScoreMatching<Scalar, Dim> objective(const GaussianFamily<Scalar, Dim>& family,
                                                const Moments<Scalar, Dim>& moments) const {
     return {family, moments};
+  }
+
+  template <HasLaplacian F>
+  SampleSet<typename F::Scalar, F::Dim> summary(const F& family) const {
+    return SampleSet<typename F::Scalar, F::Dim>(family.dimension());
+  }
+
+  /// **Errors** as of `SampleObjective`.
+  template <HasLaplacian F>
+  SampleObjective<F, ScoreMatchingPoint> objective(
+      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
+    return {family, samples};
   }
 };
 

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/data/samples.hpp>
+#include <scorematch/detail/require.hpp>
+
+#include <Eigen/Core>
+
+#include <cstddef>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace scorematch {
+
+/// The samples themselves and their weights: what a loss keeps that needs every one of them.
+///
+/// Streaming (`add`), mergeable (`merge`, for threads, ranks and chains) and weighted. Order of
+/// arrival is kept.
+///
+/// **Shapes** samples Dim x n, one per column; weights n.
+///
+/// **Errors** std::invalid_argument for a wrong number of rows, a NaN or infinity (with row and
+/// column), and a negative or non-finite weight. A call that throws changes nothing.
+///
+/// **Cost** Dim + 1 numbers a sample.
+///
+/// **Allocation** as a std::vector that grows.
+template <Real Scalar_, int Dim_ = Eigen::Dynamic>
+class SampleSet {
+ public:
+  static_assert(Dim_ == Eigen::Dynamic || Dim_ >= 1, "Dim is a positive size or Eigen::Dynamic");
+
+  using Scalar = Scalar_;
+  static constexpr int Dim = Dim_;
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  /// Counts and weights; float would stop counting at 2^24.
+  using Weight = std::common_type_t<Scalar, double>;
+  using Samples = Eigen::Map<const Eigen::Matrix<Scalar, Dim, Eigen::Dynamic>>;
+  using Weights = Eigen::Map<const Eigen::Matrix<Weight, Eigen::Dynamic, 1>>;
+
+  /// No samples yet, of a fixed dimension.
+  SampleSet() requires(Dim != Eigen::Dynamic) : SampleSet(Dim) {}
+
+  /// No samples yet, of `dimension` coordinates (which must be Dim where that is fixed).
+  explicit SampleSet(Eigen::Index dimension) : dimension_(dimension) {
+    if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
+      detail::fail("SampleSet: dimension = ", dimension, "; expected ",
+                   Dim == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(Dim));
+    }
+  }
+
+  Eigen::Index dimension() const { return Dim == Eigen::Dynamic ? dimension_ : Eigen::Index(Dim); }
+
+  /// How many samples are kept; one of weight 0 is not.
+  Eigen::Index size() const { return static_cast<Eigen::Index>(weights_.size()); }
+
+  /// Sum of the weights: the number of samples where none was weighted.
+  Weight count() const { return count_; }
+
+  /// Dim x size(). **Lifetime** until the set changes.
+  Samples samples() const { return {values_.data(), dimension(), size()}; }
+
+  /// size() weights, each above 0. **Lifetime** until the set changes.
+  Weights weights() const { return {weights_.data(), size()}; }
+
+  /// Adds one sample (a Dim-vector) or a block of them (Dim x n). An empty block changes nothing.
+  template <SamplesOf<Scalar, Dim> X>
+  void add(const X& samples) {
+    detail::require_rows(samples, dimension());
+    detail::with_coefficients(samples, [this](const auto& block) {
+      detail::require_finite(block);
+      append(block, [](Eigen::Index) { return Weight(1); });
+    });
+  }
+
+  /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
+  template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
+  void add(const X& samples, const W& weights) {
+    detail::require_rows(samples, dimension());
+    detail::require_weights(weights, samples.cols());
+    detail::with_coefficients(samples, [&](const auto& block) {
+      detail::require_finite(block);
+      append(block, [&](Eigen::Index j) { return static_cast<Weight>(weights(j)); });
+    });
+  }
+
+  /// Adds everything `other` has seen.
+  void merge(const SampleSet& other) {
+    if (other.dimension() != dimension()) {
+      detail::fail("SampleSet::merge: other has dimension ", other.dimension(), "; expected ",
+                   dimension());
+    }
+    const std::size_t size = other.weights_.size();  // `other` may be *this
+    const std::size_t length = other.values_.size();
+    reserve(size);
+    for (std::size_t i = 0; i < length; ++i) values_.push_back(other.values_[i]);
+    for (std::size_t j = 0; j < size; ++j) weights_.push_back(other.weights_[j]);
+    count_ += other.count_;
+  }
+
+ private:
+  template <class X, class W>
+  void append(const X& samples, const W& weight_of) {
+    reserve(static_cast<std::size_t>(samples.cols()));
+    for (Eigen::Index j = 0; j < samples.cols(); ++j) {
+      const Weight weight = weight_of(j);
+      if (!(weight > 0)) continue;
+      for (Eigen::Index i = 0; i < dimension(); ++i) values_.push_back(samples(i, j));
+      weights_.push_back(weight);
+      count_ += weight;
+    }
+  }
+
+  // Room for more samples, growing at least by half, so that single ones arrive at constant cost.
+  void reserve(std::size_t more) {
+    const std::size_t needed = weights_.size() + more;
+    if (needed <= weights_.capacity()) return;
+    const std::size_t grown = weights_.size() + weights_.size() / 2;
+    const std::size_t room = needed > grown ? needed : grown;
+    values_.reserve(room * static_cast<std::size_t>(dimension()));
+    weights_.reserve(room);
+  }
+
+  Eigen::Index dimension_;
+  Weight count_{0};
+  std::vector<Scalar> values_;  // column by column
+  std::vector<Weight> weights_;
+};
+
+}  // namespace scorematch

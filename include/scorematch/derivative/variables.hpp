@@ -1,0 +1,42 @@
+// Where a differentiation starts: a point whose coordinates are the variables.
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/derivative/number.hpp>
+#include <scorematch/derivative/taylor2.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+
+namespace scorematch {
+
+/// x as numbers of type X (a `Dual`, `ForwardLaplacian` or `ForwardCurvature`) whose variables are
+/// the coordinates first, first + 1, ... of x, X::Variables of them or as many as there are; the
+/// others are constants. Several passes then differentiate a vector of any length.
+///
+/// **Allocation** none where x has a fixed size.
+template <ForwardNumber X, DenseExpression Point>
+Eigen::Matrix<X, Point::RowsAtCompileTime, 1> variables(const Point& x, Eigen::Index first = 0) {
+  using T = typename X::Inner;
+  Eigen::Matrix<X, Point::RowsAtCompileTime, 1> result(x.rows());
+  for (Eigen::Index i = 0; i < x.rows(); ++i) {
+    result(i) = i >= first && i < first + X::Variables
+                    ? X::variable(T(x(i)), static_cast<int>(i - first))
+                    : X(T(x(i)));
+  }
+  return result;
+}
+
+/// x as numbers that move along the direction v.
+template <class T, DenseExpression Point, DenseExpression Direction>
+Eigen::Matrix<Taylor2<T>, Point::RowsAtCompileTime, 1> variables_along(const Point& x,
+                                                                       const Direction& v) {
+  Eigen::Matrix<Taylor2<T>, Point::RowsAtCompileTime, 1> result(x.rows());
+  for (Eigen::Index i = 0; i < x.rows(); ++i) {
+    result(i) = Taylor2<T>::variable(T(x(i)), T(v(i)));
+  }
+  return result;
+}
+
+}  // namespace scorematch
