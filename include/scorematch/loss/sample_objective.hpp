@@ -147,7 +147,8 @@ class SampleObjective {
       const Scalar loss = loss_of(j, start);
       if (!std::isfinite(loss)) {
         detail::fail("the loss of samples(column ", j, ") is ", loss,
-                     " at the start of the family, ", detail::entry("samples", 0, j, x_(0)),
+                     " at the start of the family, ",
+                     detail::entry("samples", Eigen::Index(0), j, x_(0)),
                      "; expected a finite value (is the log density smooth and finite there?)");
       }
     }
