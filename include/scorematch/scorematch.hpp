@@ -6,6 +6,7 @@
 #include <scorematch/concepts.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/sample_set.hpp>
+#include <scorematch/derivative/differentiate.hpp>
 #include <scorematch/derivative/dual.hpp>
 #include <scorematch/derivative/forward_curvature.hpp>
 #include <scorematch/derivative/forward_laplacian.hpp>
@@ -14,8 +15,15 @@
 #include <scorematch/derivative/taylor2.hpp>
 #include <scorematch/derivative/variables.hpp>
 #include <scorematch/distribution/gaussian.hpp>
+#include <scorematch/distribution/gaussian_mixture.hpp>
+#include <scorematch/distribution/student_t.hpp>
+#include <scorematch/distribution/unnormalized_density.hpp>
+#include <scorematch/family/differentiated.hpp>
+#include <scorematch/family/energy_family.hpp>
 #include <scorematch/family/gaussian_family.hpp>
+#include <scorematch/family/gaussian_mixture_family.hpp>
 #include <scorematch/family/score_model.hpp>
+#include <scorematch/family/student_t_family.hpp>
 #include <scorematch/fit.hpp>
 #include <scorematch/inference/divergence.hpp>
 #include <scorematch/inference/model_score.hpp>
@@ -23,6 +31,7 @@
 #include <scorematch/loss/negative_log_likelihood.hpp>
 #include <scorematch/loss/sample_objective.hpp>
 #include <scorematch/loss/score_matching.hpp>
+#include <scorematch/multi_start.hpp>
 #include <scorematch/observer.hpp>
 #include <scorematch/optimizer/adam.hpp>
 #include <scorematch/optimizer/closed_form.hpp>

@@ -70,7 +70,7 @@ class SampleSet {
     detail::require_rows(samples, dimension());
     detail::with_coefficients(samples, [this](const auto& block) {
       detail::require_finite(block);
-      append(block, [](Eigen::Index) { return Weight(1); });
+      this->append(block, [](Eigen::Index) { return Weight(1); });
     });
   }
 
@@ -81,7 +81,7 @@ class SampleSet {
     detail::require_weights(weights, samples.cols());
     detail::with_coefficients(samples, [&](const auto& block) {
       detail::require_finite(block);
-      append(block, [&](Eigen::Index j) { return static_cast<Weight>(weights(j)); });
+      this->append(block, [&](Eigen::Index j) { return static_cast<Weight>(weights(j)); });
     });
   }
 

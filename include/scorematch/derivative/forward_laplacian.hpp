@@ -102,10 +102,20 @@ class ForwardLaplacian : public detail::ForwardOperators<ForwardLaplacian<T, Dim
   }
 
  private:
+  // Two sums at once: one alone waits for each of its additions.
   static T dot(const ForwardLaplacian& x, const ForwardLaplacian& y) {
-    T sum = x.gradient[0] * y.gradient[0];
-    for (std::size_t i = 1; i < Dim; ++i) sum += x.gradient[i] * y.gradient[i];
-    return sum;
+    T even = x.gradient[0] * y.gradient[0];
+    if constexpr (Dim == 1) {
+      return even;
+    } else {
+      T odd = x.gradient[1] * y.gradient[1];
+      for (std::size_t i = 2; i + 1 < Dim; i += 2) {
+        even += x.gradient[i] * y.gradient[i];
+        odd += x.gradient[i + 1] * y.gradient[i + 1];
+      }
+      if constexpr (Dim % 2 == 1) even += x.gradient[Dim - 1] * y.gradient[Dim - 1];
+      return even + odd;
+    }
   }
 };
 

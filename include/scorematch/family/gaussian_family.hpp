@@ -2,11 +2,14 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/detail/triangular.hpp>
 #include <scorematch/distribution/gaussian.hpp>
+#include <scorematch/family/score_model.hpp>
 
 #include <Eigen/Core>
 
 #include <cmath>
+#include <numbers>
 #include <string>
 
 namespace scorematch {
@@ -90,16 +93,74 @@ class GaussianFamily {
   }
 
   /// Writes the lower triangle of L, and zeros above it; unchecked.
-  EIGEN_ALWAYS_INLINE void unpack_cholesky(const Parameters& theta, Matrix& lower) const {
+  template <class Theta, class Lower>
+  EIGEN_ALWAYS_INLINE void unpack_cholesky(const Theta& theta, Lower& lower) const {
     using std::exp;
+    using T = typename Lower::Scalar;
     const Eigen::Index d = dimension();
     for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
       for (Eigen::Index j = 0; j < i; ++j) {
         lower(i, j) = theta(k++);
-        lower(j, i) = Scalar(0);
+        lower(j, i) = T(0);
       }
       lower(i, i) = exp(theta(d + i));
     }
+  }
+
+  /// grad_x log p = -P (x - mu), with theta in Scalar or in numbers over it. Unchecked, as are the
+  /// members below.
+  template <DenseExpression X, DenseExpression Theta>
+  Eigen::Matrix<typename Theta::Scalar, Dim, 1> score(const X& x, const Theta& theta) const {
+    auto at = whiten(x, theta);
+    detail::solve_transposed_lower(at.lower, at.residual);
+    return -at.residual;
+  }
+
+  /// The score and the Laplacian -tr P.
+  template <DenseExpression X, DenseExpression Theta>
+  ScoreAndLaplacian<typename Theta::Scalar, Dim> score_and_laplacian(const X& x,
+                                                                     const Theta& theta) const {
+    const auto both = score_and_curvature(x, theta);
+    return {both.score, both.curvature.sum()};
+  }
+
+  /// The score and the second derivatives -P_jj.
+  template <DenseExpression X, DenseExpression Theta>
+  ScoreAndCurvature<typename Theta::Scalar, Dim> score_and_curvature(const X& x,
+                                                                     const Theta& theta) const {
+    using T = typename Theta::Scalar;
+    auto at = whiten(x, theta);
+    detail::solve_transposed_lower(at.lower, at.residual);
+    Eigen::Matrix<T, Dim, 1> curvature(dimension());
+    Eigen::Matrix<T, Dim, 1> column(dimension());
+    for (Eigen::Index j = 0; j < dimension(); ++j) {
+      for (Eigen::Index i = 0; i < dimension(); ++i) column(i) = T(i == j ? 1 : 0);
+      detail::solve_lower(at.lower, column);
+      curvature(j) = -column.squaredNorm();
+    }
+    return {-at.residual, curvature};
+  }
+
+  /// v . score and -v^T P v.
+  template <DenseExpression X, DenseExpression V, DenseExpression Theta>
+  Directional<typename Theta::Scalar> directional(const X& x, const V& v,
+                                                  const Theta& theta) const {
+    using T = typename Theta::Scalar;
+    const auto at = whiten(x, theta);
+    Eigen::Matrix<T, Dim, 1> direction(dimension());
+    for (Eigen::Index i = 0; i < dimension(); ++i) direction(i) = T(v(i));
+    detail::solve_lower(at.lower, direction);
+    return {-at.residual.dot(direction), -direction.squaredNorm()};
+  }
+
+  /// log p(x), normalized.
+  template <DenseExpression X, DenseExpression Theta>
+  typename Theta::Scalar log_density(const X& x, const Theta& theta) const {
+    using std::log;
+    const Scalar log_2pi = log(2 * std::numbers::pi_v<LaneOf<Scalar>>);
+    const Scalar constant = static_cast<Scalar>(dimension()) * log_2pi / 2;
+    return -whiten(x, theta).residual.squaredNorm() / 2 -
+           theta.segment(dimension(), dimension()).sum() - constant;
   }
 
  private:
@@ -111,6 +172,22 @@ class GaussianFamily {
     Matrix lower(dimension(), dimension());
     unpack_cholesky(theta, lower);
     return Distribution::from_cholesky(theta.head(dimension()), lower);
+  // L and L^-1 (x - mu).
+  template <class T>
+  struct Whitened {
+    Eigen::Matrix<T, Dim, Dim> lower;
+    Eigen::Matrix<T, Dim, 1> residual;
+  };
+
+  template <class X, class Theta>
+  Whitened<typename Theta::Scalar> whiten(const X& x, const Theta& theta) const {
+    Whitened<typename Theta::Scalar> at;
+    at.lower.resize(dimension(), dimension());
+    at.residual.resize(dimension());
+    unpack_cholesky(theta, at.lower);
+    for (Eigen::Index i = 0; i < dimension(); ++i) at.residual(i) = x(i) - theta(i);
+    detail::solve_lower(at.lower, at.residual);
+    return at;
   }
 
   void require_parameters(const Parameters& theta) const {

@@ -1,0 +1,142 @@
+// A small neural network as an energy: one hidden layer, fitted by score matching to points on a
+// ring, drawn beside the truth. No normalizer is computed in the fit; the picture's is a sum over
+// its pixels.
+#include <scorematch/scorematch.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <numbers>
+#include <random>
+#include <stdexcept>
+#include <string>
+
+namespace sm = scorematch;
+
+constexpr int hidden = 12;
+
+// log p(x) = sum_k a_k tanh(w_k . x + b_k) - exp(c) |x|^2 / 2: the last term keeps it integrable.
+struct Network {
+  template <class X, class Theta>
+  auto operator()(const X& x, const Theta& theta) const {
+    using std::exp;
+    using std::tanh;
+    using Number = typename X::Scalar;
+    Number sum = x.squaredNorm() * exp(theta(4 * hidden)) * -0.5;
+    for (int k = 0; k < 4 * hidden; k += 4) {
+      sum += tanh(x(0) * theta(k) + x(1) * theta(k + 1) + theta(k + 2)) * theta(k + 3);
+    }
+    return sum;
+  }
+};
+
+constexpr double radius = 2;
+constexpr double width = 0.35;
+
+// Points at a distance of about `radius` from the origin, in every direction.
+template <class Rng>
+Eigen::Matrix2Xd ring(Eigen::Index n, Rng& rng) {
+  std::uniform_real_distribution<double> angle(0, 2 * std::numbers::pi);
+  std::normal_distribution<double> distance(radius, width);
+  Eigen::Matrix2Xd samples(2, n);
+  for (auto x : samples.colwise()) {
+    const double phi = angle(rng), r = distance(rng);
+    x << r * std::cos(phi), r * std::sin(phi);
+  }
+  return samples;
+}
+
+double true_density(const Eigen::Vector2d& x) {
+  const double r = x.norm();
+  return std::exp(-(r - radius) * (r - radius) / (2 * width * width)) / r;
+}
+
+// One density on a grid, normalized there, as x, y and value in lines.
+template <class Density>
+void write_grid(const std::filesystem::path& path, const Density& density) {
+  constexpr int cells = 80;
+  constexpr double side = 3.5;
+  Eigen::MatrixXd values(cells, cells);
+  const auto place = [&](int i) { return side * (2 * (i + 0.5) / cells - 1); };
+  for (int i = 0; i < cells; ++i) {
+    for (int j = 0; j < cells; ++j) values(i, j) = density(Eigen::Vector2d(place(i), place(j)));
+  }
+  values /= values.sum() * (2 * side / cells) * (2 * side / cells);
+  std::ofstream file(path);
+  if (!file) throw std::runtime_error("cannot write " + path.string());
+  for (int i = 0; i < cells; ++i) {
+    for (int j = 0; j < cells; ++j)
+      file << place(i) << ' ' << place(j) << ' ' << values(i, j) << '\n';
+  }
+}
+
+template <class Model>
+void draw(const std::filesystem::path& directory, const Eigen::Matrix2Xd& samples,
+          const Model& model) {
+  std::filesystem::create_directories(directory);
+  write_grid(directory / "truth.dat", true_density);
+  write_grid(directory / "model.dat",
+             [&](const Eigen::Vector2d& x) { return std::exp(model.unnormalized_log_density(x)); });
+  std::ofstream points(directory / "samples.dat");
+  for (const auto x : samples.colwise()) points << x(0) << ' ' << x(1) << '\n';
+  points.close();
+  std::ofstream script(directory / "picture.gp");
+  script << R"(set terminal svg size 900,400 font "sans-serif,12" background "white"
+set output 'neural_energy.svg'
+set multiplot layout 1,2
+set size ratio -1
+set xrange [-3.5:3.5]
+set yrange [-3.5:3.5]
+set cbrange [0:0.13]
+unset colorbox
+set palette defined (0 '#ffffff', 0.5 '#7fb8d8', 1 '#00456b')
+set title 'truth, and 500 samples'
+plot 'truth.dat' with image notitle, 'samples.dat' with points pt 7 ps 0.25 lc rgb '#d55e00' notitle
+set title 'network fitted by score matching'
+plot 'model.dat' with image notitle
+)";
+  script.close();
+  const std::string where = directory.string();
+  if (std::system("gnuplot --version >/dev/null 2>&1") != 0) {
+    std::printf("gnuplot is not installed: the data of the picture is in %s\n", where.c_str());
+  } else if (std::system(("cd '" + where + "' && gnuplot picture.gp").c_str()) != 0) {
+    throw std::runtime_error("gnuplot failed on " + where + "/picture.gp");
+  } else {
+    std::printf("picture: %s/neural_energy.svg\n", where.c_str());
+  }
+}
+
+int main(int argc, char** argv) {
+  std::mt19937_64 rng(5);
+  const Eigen::Matrix2Xd samples = ring(500, rng);
+  const Eigen::Matrix2Xd held_out = ring(5000, rng);
+
+  // Random directions break the symmetry of the hidden units.
+  std::normal_distribution<double> normal;
+  Eigen::Matrix<double, 4 * hidden + 1, 1> start;
+  for (double& entry : start) entry = normal(rng);
+  start(4 * hidden) = 0;
+  for (int k = 0; k < hidden; ++k) start(4 * k + 3) *= 0.1;
+
+  const auto family = sm::energy_family<2>(Network{}, start);
+  const sm::ScoreMatchingLoss loss;
+  const auto fit = sm::fit(family, loss, sm::Adam{.learning_rate = 0.03, .max_iterations = 600},
+                           samples, sm::PrintEvery{100});
+
+  // Judged where it was not fitted, beside the Gaussian: lower is closer to the truth.
+  auto seen = loss.summary(family);
+  seen.add(held_out);
+  auto network_loss = loss.objective(family, seen);
+  const sm::GaussianFamily<double, 2> gaussians;
+  const auto gaussian = sm::fit(gaussians, loss, sm::ClosedForm{}, samples);
+  sm::Moments<double, 2> moments;
+  moments.add(held_out);
+  auto gaussian_loss = loss.objective(gaussians, moments);
+  std::printf("held-out loss: network %.3f, Gaussian %.3f\n", network_loss(fit.parameters),
+              gaussian_loss(gaussian.parameters));
+  draw(argc > 1 ? argv[1] : "out/neural_energy", samples, fit.distribution);
+}

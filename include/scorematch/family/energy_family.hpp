@@ -1,0 +1,122 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/derivative/forward_laplacian.hpp>
+#include <scorematch/derivative/functions.hpp>
+#include <scorematch/detail/require.hpp>
+#include <scorematch/distribution/unnormalized_density.hpp>
+#include <scorematch/family/differentiated.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <concepts>
+#include <string>
+#include <utility>
+
+namespace scorematch {
+
+/// A generic callable `energy(x, theta)` that returns log p_theta(x) up to a constant (minus an
+/// energy in the physicist's sense): x and theta are Eigen columns of numbers that it must not ask
+/// to be plain.
+template <class E, class Scalar, int Dim, int ParameterCount>
+concept EnergyFunction = std::copy_constructible<E> &&
+    requires(const E& energy,
+             const Eigen::Matrix<ForwardLaplacian<Scalar, detail::pass_width<Dim>>, Dim, 1>& x,
+             const Eigen::Matrix<Scalar, ParameterCount, 1>& theta) {
+  ForwardLaplacian<Scalar, detail::pass_width<Dim>>(energy(x, theta));
+};
+
+/// The densities exp(energy(x, theta)) / Z(theta), Z unknown, of one callable that the user writes.
+///
+/// **Math** score and Laplacian in x by one forward pass over the callable (`ForwardLaplacian`),
+/// their derivatives by theta by dual numbers under it: exact to rounding.
+///
+/// **Shapes** x Dim, theta ParameterCount; either may be Eigen::Dynamic.
+///
+/// **Errors** std::invalid_argument for a start that is empty or not finite, and for a dimension
+/// below 1. An energy that is not finite at a sample and the start is found by the loss, which
+/// names the sample; elsewhere it is the edge of the domain of theta, where the loss is infinite.
+///
+/// **Allocation** none for fixed sizes, beyond what the callable itself does.
+///
+/// **Example** docs/snippets/energies.cpp; `energy_family` deduces most of the arguments.
+template <Real Scalar_, int Dim_, int ParameterCount_,
+          EnergyFunction<Scalar_, Dim_, ParameterCount_> Energy>
+class EnergyFamily
+    : public Differentiated<EnergyFamily<Scalar_, Dim_, ParameterCount_, Energy>, Scalar_, Dim_> {
+ public:
+  static_assert(Dim_ == Eigen::Dynamic || Dim_ >= 1, "Dim is a positive size or Eigen::Dynamic");
+  static_assert(ParameterCount_ == Eigen::Dynamic || ParameterCount_ >= 1,
+                "ParameterCount is a positive size or Eigen::Dynamic");
+
+  using Scalar = Scalar_;
+  static constexpr int Dim = Dim_;
+  static constexpr int ParameterCount = ParameterCount_;
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
+  using Distribution = UnnormalizedDensity<Scalar, Dim, ParameterCount, Energy>;
+
+  /// `start` is where a fit sets out, and how many parameters there are.
+  EnergyFamily(Energy energy, Parameters start) requires(Dim != Eigen::Dynamic)
+      : EnergyFamily(std::move(energy), std::move(start), Dim) {}
+
+  EnergyFamily(Energy energy, Parameters start, Eigen::Index dimension)
+      : energy_(std::move(energy)), start_(std::move(start)), dimension_(dimension) {
+    if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
+      detail::fail("EnergyFamily: dimension = ", dimension, "; expected ",
+                   Dim == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(Dim));
+    }
+    if (start_.size() < 1) detail::fail("EnergyFamily: start has 0 entries; expected at least 1");
+    require_finite("start", start_);
+  }
+
+  Eigen::Index dimension() const { return dimension_; }
+  Eigen::Index parameter_count() const { return start_.size(); }
+  const Parameters& start() const { return start_; }
+
+  /// **Errors** std::invalid_argument where theta has the wrong size or is not finite.
+  Distribution distribution(const Parameters& theta) const {
+    if (theta.size() != parameter_count()) {
+      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
+    }
+    require_finite("theta", theta);
+    return {energy_, theta, dimension_};
+  }
+
+  /// log p_theta(x) up to a constant, in any numbers.
+  template <DenseExpression X, DenseExpression Theta>
+  auto log_density(const X& x, const Theta& theta) const {
+    return energy_(x, theta);
+  }
+
+ private:
+  static void require_finite(const char* argument, const Parameters& values) {
+    for (Eigen::Index i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values(i))) {
+        detail::fail(detail::entry(argument, i, values(i)), "; expected a finite value");
+      }
+    }
+  }
+
+  Energy energy_;
+  Parameters start_;
+  Eigen::Index dimension_;
+};
+
+/// `energy_family<2>(energy, Eigen::Vector3d(...))`: the family of a callable on R^2 with three
+/// parameters, whose fits set out from the given point.
+template <int Dim, class Energy, DenseExpression Start>
+auto energy_family(Energy energy, const Start& start) {
+  return EnergyFamily<typename Start::Scalar, Dim, Start::RowsAtCompileTime, Energy>(
+      std::move(energy), start);
+}
+
+/// The same where the dimension is known at run time only.
+template <class Energy, DenseExpression Start>
+auto energy_family(Energy energy, const Start& start, Eigen::Index dimension) {
+  return EnergyFamily<typename Start::Scalar, Eigen::Dynamic, Start::RowsAtCompileTime, Energy>(
+      std::move(energy), start, dimension);
+}
+
+}  // namespace scorematch

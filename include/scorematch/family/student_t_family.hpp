@@ -1,0 +1,93 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/derivative/functions.hpp>
+#include <scorematch/detail/log_cholesky.hpp>
+#include <scorematch/detail/require.hpp>
+#include <scorematch/distribution/student_t.hpp>
+#include <scorematch/family/differentiated.hpp>
+#include <scorematch/family/gaussian_family.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <limits>
+
+namespace scorematch {
+
+/// All Student t distributions of one dimension: location, scale and degrees of freedom, in
+/// coordinates without constraints.
+///
+/// **Shapes** theta, in order: those of `GaussianFamily` for location and scale, then log nu.
+///
+/// **Math** log p = c - (nu + Dim)/2 log(1 + q/nu), q as in `StudentT`. Where the samples are no
+/// heavier in the tails than a Gaussian, the loss falls as nu grows without end: the fit then
+/// stops far out, at a Gaussian for all that matters. The loss also falls without end where the
+/// scale shrinks with the location on a single sample; such a walk does not converge.
+///
+/// **Example** tests/energy_test.cpp
+template <Real Scalar_, int Dim_ = Eigen::Dynamic>
+class StudentTFamily : public Differentiated<StudentTFamily<Scalar_, Dim_>, Scalar_, Dim_> {
+ public:
+  using Scalar = Scalar_;
+  static constexpr int Dim = Dim_;
+  using Core = GaussianFamily<Scalar, Dim>;
+  static constexpr int ParameterCount =
+      Dim == Eigen::Dynamic ? Eigen::Dynamic : Core::ParameterCount + 1;
+  using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
+  using Distribution = StudentT<Scalar, Dim>;
+
+  StudentTFamily() requires(Dim != Eigen::Dynamic) : core_(Dim) {}
+
+  /// **Errors** std::invalid_argument for a dimension below 1, or other than a fixed Dim.
+  explicit StudentTFamily(Eigen::Index dimension) : core_(dimension) {}
+
+  Eigen::Index dimension() const { return core_.dimension(); }
+  Eigen::Index parameter_count() const { return core_.parameter_count() + 1; }
+
+  /// Location 0, scale 1, nu = 5.
+  Parameters start() const {
+    Parameters theta = Parameters::Zero(parameter_count());
+    theta(parameter_count() - 1) = std::log(Scalar(5));
+    return theta;
+  }
+
+  /// **Errors** std::invalid_argument where theta has the wrong size, is not finite, or its exp
+  /// overflows.
+  Distribution distribution(const Parameters& theta) const {
+    if (theta.size() != parameter_count()) {
+      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
+    }
+    const Eigen::Index count = core_.parameter_count();
+    return {core_.distribution(theta.head(count)), std::exp(theta(count))};
+  }
+
+  /// The coordinates of a distribution: the inverse of `distribution`.
+  Parameters parameters(const Distribution& t) const {
+    Parameters theta(parameter_count());
+    theta.head(core_.parameter_count()) =
+        core_.parameters(Gaussian<Scalar, Dim>(t.location(), t.scale()));
+    theta(core_.parameter_count()) = std::log(t.degrees_of_freedom());
+    return theta;
+  }
+
+  /// log p(x) up to a term of theta alone, in any numbers; NaN where the exponentials of theta
+  /// leave the range of Scalar.
+  template <DenseExpression X, DenseExpression Theta>
+  auto log_density(const X& x, const Theta& theta) const {
+    using std::exp;
+    using std::log1p;
+    using Number = typename X::Scalar;
+    const Eigen::Index count = core_.parameter_count();
+    const auto nu = exp(theta(count));
+    const Number q = detail::log_cholesky_distance(x, theta, dimension());
+    const Scalar inside =
+        detail::log_cholesky_guard(theta, dimension()) + detail::guard<Scalar>(value(theta(count)));
+    return Number((nu + static_cast<Scalar>(dimension())) * log1p(q / nu) * Scalar(-0.5) + inside);
+  }
+
+ private:
+  Core core_;
+};
+
+}  // namespace scorematch
