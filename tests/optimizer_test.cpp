@@ -230,9 +230,9 @@ TEST_CASE("a const objective, a mutable one, and an Eigen expression as start") 
 }
 
 TEST_CASE("statuses have names and a sentence each") {
-  for (const auto status :
-       {sm::Status::converged, sm::Status::iteration_limit, sm::Status::stopped,
-        sm::Status::diverged, sm::Status::line_search_failed, sm::Status::unbounded}) {
+  for (const auto status : {sm::Status::converged, sm::Status::iteration_limit, sm::Status::stopped,
+                            sm::Status::diverged, sm::Status::line_search_failed,
+                            sm::Status::unbounded, sm::Status::ambiguous}) {
     CHECK(to_string(status) != "unknown");
     CHECK(explain(status).size() > 20);
   }

@@ -91,6 +91,12 @@ concept DetectsUnbounded = requires(const O& objective) {
   { any(objective.unbounded()) } -> std::convertible_to<bool>;
 };
 
+/// An objective that can tell that its minimum is not unique. Law: false where `unbounded()`.
+template <class O>
+concept DetectsAmbiguity = requires(const O& objective) {
+  { objective.ambiguous() } -> std::convertible_to<bool>;
+};
+
 /// An objective that knows how far the model at theta is from the samples, without units. Laws:
 /// zero at the minimum; of order one or more where the model is nothing like the samples, also in a
 /// single direction.

@@ -32,7 +32,8 @@ struct Fit {
 /// Minimizes any objective from any start: the optimizers without families or samples.
 ///
 /// An objective that knows it has no minimum (`DetectsUnbounded`) returns the start as
-/// `Status::unbounded` before any step.
+/// `Status::unbounded` before any step. One that knows its minimum is not unique
+/// (`DetectsAmbiguity`) ends as `Status::ambiguous` where it would as `converged`.
 ///
 /// **Shapes** start and gradient are column vectors of one length.
 ///
@@ -67,7 +68,15 @@ Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& 
       return at;
     }
   }
-  return optimizer.minimize(objective, from, observer);
+  if constexpr (DetectsAmbiguity<Obj>) {
+    auto minimum = optimizer.minimize(objective, from, observer);
+    if (minimum.status == Status::converged && objective.ambiguous()) {
+      minimum.status = Status::ambiguous;
+    }
+    return minimum;
+  } else {
+    return optimizer.minimize(objective, from, observer);
+  }
 }
 
 /// Fits a family to what a summary has seen, from the family's `start()`.

@@ -5,6 +5,7 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/data/moments.hpp>
+#include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/derivative/differentiate.hpp>
 #include <scorematch/derivative/dual.hpp>
@@ -20,6 +21,7 @@
 #include <scorematch/distribution/unnormalized_density.hpp>
 #include <scorematch/family/differentiated.hpp>
 #include <scorematch/family/energy_family.hpp>
+#include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/gaussian_mixture_family.hpp>
 #include <scorematch/family/score_model.hpp>
@@ -29,6 +31,8 @@
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/stein.hpp>
 #include <scorematch/loss/negative_log_likelihood.hpp>
+#include <scorematch/loss/quadratic_objective.hpp>
+#include <scorematch/loss/quadratic_summary.hpp>
 #include <scorematch/loss/sample_objective.hpp>
 #include <scorematch/loss/score_matching.hpp>
 #include <scorematch/multi_start.hpp>

@@ -18,6 +18,7 @@ enum class Status {
   diverged,            ///< the next step was not finite; the last finite point is returned
   line_search_failed,  ///< no acceptable step along the search direction
   unbounded,           ///< the loss has no minimum on these samples; the start is returned
+  ambiguous,           ///< a minimum, but one of many: the samples do not determine all parameters
 };
 
 /// The enumerator's name.
@@ -29,6 +30,7 @@ constexpr std::string_view to_string(Status status) noexcept {
     case Status::diverged: return "diverged";
     case Status::line_search_failed: return "line_search_failed";
     case Status::unbounded: return "unbounded";
+    case Status::ambiguous: return "ambiguous";
   }
   return "unknown";
 }
@@ -48,10 +50,15 @@ constexpr std::string_view explain(Status status) noexcept {
       return "line search failed: no step along the search direction lowers the loss enough; the "
              "gradient may be inaccurate or the loss not smooth here.";
     case Status::unbounded:
-      return "unbounded: the sample covariance is singular (too few samples, or a constant or "
-             "collinear coordinate), so the loss falls for ever and has no minimum; drop the "
-             "coordinate, collect more samples, or regularize with a ridge (a positive multiple of "
-             "the identity added to the covariance), a denoising sigma or an L1 penalty.";
+      return "unbounded: the samples do not span all directions (a covariance or a matrix of "
+             "statistics is singular: too few samples, or a constant or collinear coordinate or "
+             "statistic), so the loss falls for ever and has no minimum; drop what is collinear, "
+             "collect more samples, or regularize with a ridge (a positive multiple of the "
+             "identity added to the covariance), a denoising sigma or an L1 penalty.";
+    case Status::ambiguous:
+      return "ambiguous: the gradient is within tolerance, but other parameters fit the samples as "
+             "well (collinear or constant statistics); drop those that the objective's "
+             "unidentifiable() names.";
   }
   return "unknown status.";
 }

@@ -77,7 +77,10 @@ struct CovarianceRoot {
   bool positive_definite;  // every pivot of R was above d eps, its rounding
   bool singular;           // R is within rounding of a singular matrix
 
-  explicit CovarianceRoot(const Matrix& covariance)
+  // Cholesky is backward stable to about d eps in the 2-norm of R, which is at most d. `rounding`
+  // says, in units of d, below what an eigenvalue of R cannot be told from zero.
+  explicit CovarianceRoot(const Matrix& covariance,
+                          Scalar rounding = Scalar(4) * std::numeric_limits<Scalar>::epsilon())
       : lower(covariance.rows(), covariance.cols()), positive_definite(false), singular(true) {
     using std::sqrt;
     const Eigen::Index d = covariance.rows();
@@ -104,9 +107,7 @@ struct CovarianceRoot {
       return;
     }
     factor();
-    // Cholesky is backward stable to about d eps in the 2-norm of R, which is at most d.
-    const Scalar rounding = Scalar(4 * d) * std::numeric_limits<Scalar>::epsilon();
-    singular = !positive_definite || smallest_eigenvalue(lower) <= rounding;
+    singular = !positive_definite || smallest_eigenvalue(lower) <= Scalar(d) * rounding;
     for (Eigen::Index j = 0; j < d; ++j) {
       for (Eigen::Index i = j; i < d; ++i) lower(i, j) *= scale(i);
     }

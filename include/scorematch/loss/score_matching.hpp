@@ -2,8 +2,11 @@
 
 #include <scorematch/data/moments.hpp>
 #include <scorematch/detail/gaussian_objective.hpp>
+#include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/score_model.hpp>
+#include <scorematch/loss/quadratic_objective.hpp>
+#include <scorematch/loss/quadratic_summary.hpp>
 #include <scorematch/loss/sample_objective.hpp>
 
 #include <Eigen/Core>
@@ -104,10 +107,11 @@ struct ScoreMatchingPoint {
 /// alone, it is half the Fisher divergence between data and model.
 ///
 /// **Summary** for `GaussianFamily`: `Moments`. There, its minimum is the maximum of the
-/// likelihood. For any other family that offers its score and Laplacian (`HasLaplacian`): the
-/// samples themselves, `SampleSet`.
+/// likelihood. For an `ExponentialFamily`, a `QuadraticForm`: J is quadratic in theta. For any
+/// other family that offers its score and Laplacian (`HasLaplacian`): the samples themselves,
+/// `SampleSet`.
 ///
-/// **Example** examples/notebook.cpp
+/// **Example** examples/notebook.cpp, docs/snippets/exponential_families.cpp
 struct ScoreMatchingLoss {
   template <Number Scalar, int Dim>
   Moments<Scalar, Dim> summary(const GaussianFamily<Scalar, Dim>& family) const {
@@ -132,6 +136,16 @@ struct ScoreMatchingLoss {
       const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
     return {family, samples};
   }
+
+  template <HasLaplacian F>
+  requires ExponentialModel<F> QuadraticSummary<typename F::Exponential> summary(const F& family)
+  const { return QuadraticSummary<typename F::Exponential>(family); }
+
+  /// **Errors** std::invalid_argument where there are no samples or the parameter counts differ.
+  template <HasLaplacian F>
+  requires ExponentialModel<F> QuadraticObjective<typename F::Scalar, F::ParameterCount> objective(
+      const F& family, const QuadraticSummary<typename F::Exponential>& summary)
+  const { return detail::quadratic_objective(family, summary.form()); }
 };
 
 }  // namespace scorematch

@@ -1,0 +1,207 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/detail/require.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+namespace scorematch {
+
+template <class F, class Weighting>
+class QuadraticSummary;
+
+namespace detail {
+
+// Sums over samples, not yet divided by their weight.
+template <class Sum, int K>
+struct QuadraticSums {
+  using Vector = Eigen::Matrix<Sum, K, 1>;
+  using Matrix = Eigen::Matrix<Sum, K, K>;
+
+  Sum weight{0};
+  Sum constant{0};
+  Vector linear;
+  Matrix quadratic;  // lower triangle
+
+  explicit QuadraticSums(Eigen::Index k) : linear(Vector::Zero(k)), quadratic(Matrix::Zero(k, k)) {}
+
+  void merge(const QuadraticSums& other) {
+    weight += other.weight;
+    constant += other.constant;
+    linear += other.linear;
+    for (Eigen::Index b = 0; b < linear.size(); ++b) {
+      for (Eigen::Index a = b; a < linear.size(); ++a) quadratic(a, b) += other.quadratic(a, b);
+    }
+  }
+};
+
+// Whether the means fit into Scalar. A NaN or infinity in a column ends up on the diagonal.
+template <class Scalar, class Sums>
+bool representable(const Sums& sums) {
+  using std::abs;
+  using Sum = decltype(sums.weight + sums.weight);
+  const Sum largest_sum = (std::numeric_limits<Sum>::max)();
+  const Sum largest = static_cast<Sum>((std::numeric_limits<Scalar>::max)());
+  const Sum divisor = sums.weight > 0 ? sums.weight : Sum(1);
+  const auto fits = [&](Sum sum) {
+    return abs(sum) <= largest_sum && abs(sum) / divisor <= largest;
+  };
+  bool all_fit = sums.weight <= largest_sum && fits(sums.constant);
+  for (Eigen::Index k = 0; k < sums.linear.size(); ++k) {
+    all_fit = all_fit && fits(sums.linear(k)) && fits(sums.quadratic(k, k));
+  }
+  return all_fit;
+}
+
+}  // namespace detail
+
+/// A quadratic function of K parameters, as a mean over samples: all that score matching of an
+/// exponential family needs of them.
+///
+/// **Math** J(theta) = 1/2 theta^T Gamma theta + g^T theta + c, each a weighted mean over the
+/// samples: Gamma of C C^T for the sample's columns C (K x any), g of its linear term, c of its
+/// constant.
+///
+/// Streaming (`add`), mergeable (`merge`) and weighted. `QuadraticSummary` fills one from samples.
+///
+/// **Shapes** quadratic() K x K, symmetric to the bit; linear() K.
+///
+/// **Errors** std::invalid_argument for terms of the wrong size or not finite, a negative or
+/// non-finite weight, and sums that overflow. A call that throws changes nothing. Means of no
+/// samples throw too.
+///
+/// **Cost** O(K^2) memory whatever the count; `add` O(K^2) a column. Sums are kept in double for
+/// float terms.
+///
+/// **Allocation** none for a fixed K.
+///
+/// **Example** tests/exponential_test.cpp
+template <Real Scalar_, int K_ = Eigen::Dynamic>
+class QuadraticForm {
+ public:
+  static_assert(K_ == Eigen::Dynamic || K_ >= 1, "K is a positive size or Eigen::Dynamic");
+
+  using Scalar = Scalar_;
+  static constexpr int K = K_;
+  using Vector = Eigen::Matrix<Scalar, K, 1>;
+  using Matrix = Eigen::Matrix<Scalar, K, K>;
+  using Weight = std::common_type_t<Scalar, double>;
+
+  /// No samples yet, of a fixed number of parameters.
+  QuadraticForm() requires(K != Eigen::Dynamic) : QuadraticForm(K) {}
+
+  /// No samples yet, of `size` parameters (which must be K where that is fixed).
+  explicit QuadraticForm(Eigen::Index size) : sums_((require_size(size), size)) {}
+
+  /// Number of parameters.
+  Eigen::Index size() const { return sums_.linear.size(); }
+
+  /// Sum of the weights: the number of samples where none was weighted.
+  Weight count() const { return sums_.weight; }
+
+  /// Gamma.
+  Matrix quadratic() const {
+    require_samples("quadratic");
+    Matrix result(size(), size());
+    for (Eigen::Index b = 0; b < size(); ++b) {
+      for (Eigen::Index a = b; a < size(); ++a) {
+        result(a, b) = static_cast<Scalar>(sums_.quadratic(a, b) / sums_.weight);
+        result(b, a) = result(a, b);
+      }
+    }
+    return result;
+  }
+
+  /// g.
+  Vector linear() const {
+    require_samples("linear");
+    return (sums_.linear / sums_.weight).template cast<Scalar>();
+  }
+
+  /// c.
+  Scalar constant() const {
+    require_samples("constant");
+    return static_cast<Scalar>(sums_.constant / sums_.weight);
+  }
+
+  /// Adds the terms of one sample: `columns` K x any, `linear` K.
+  template <DenseExpression Columns, DenseExpression Linear>
+  void add(const Columns& columns, const Linear& linear, Scalar constant = Scalar(0),
+           Weight weight = Weight(1)) {
+    if (columns.rows() != size() || linear.rows() != size() || linear.cols() != 1) {
+      detail::fail("QuadraticForm::add: columns are ", columns.rows(), " x ", columns.cols(),
+                   ", linear is ", linear.rows(), " x ", linear.cols(), "; expected ", size(),
+                   " rows each and one column of linear");
+    }
+    if (!(weight >= 0) || !(weight <= (std::numeric_limits<Weight>::max)())) {
+      detail::fail("QuadraticForm::add: weight = ", weight,
+                   "; expected a finite number, at least 0");
+    }
+    if (weight == 0) return;
+    Sums part(size());
+    part.weight = weight;
+    part.constant = weight * static_cast<Weight>(constant);
+    part.linear = weight * linear.matrix().template cast<Weight>();
+    for (Eigen::Index j = 0; j < columns.cols(); ++j) {
+      for (Eigen::Index b = 0; b < size(); ++b) {
+        const Weight factor = weight * static_cast<Weight>(columns(b, j));
+        for (Eigen::Index a = b; a < size(); ++a) {
+          part.quadratic(a, b) += static_cast<Weight>(columns(a, j)) * factor;
+        }
+      }
+    }
+    if (!take(part)) {
+      detail::fail("QuadraticForm::add: the terms of a sample, linear(0) = ", linear(0, 0),
+                   ", constant = ", constant, ", are not finite or their sums overflow");
+    }
+  }
+
+  /// Adds everything `other` has seen. Merging with an empty one is the identity to the bit.
+  void merge(const QuadraticForm& other) {
+    if (other.size() != size()) {
+      detail::fail("QuadraticForm::merge: other has ", other.size(), " parameters; expected ",
+                   size());
+    }
+    if (!take(other.sums_)) {
+      detail::fail("QuadraticForm::merge: the sums overflow; expected terms of smaller size");
+    }
+  }
+
+ private:
+  template <class F, class Weighting>
+  friend class QuadraticSummary;
+
+  using Sums = detail::QuadraticSums<Weight, K>;
+
+  static void require_size(Eigen::Index size) {
+    if (size < 1 || (K != Eigen::Dynamic && size != K)) {
+      detail::fail("QuadraticForm: size = ", size, "; expected ",
+                   K == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(K));
+    }
+  }
+
+  void require_samples(const char* what) const {
+    if (!(sums_.weight > 0)) {
+      detail::fail("QuadraticForm::", what, ": no samples (count = 0); expected at least one");
+    }
+  }
+
+  // False, and nothing changed, where the total would not be representable.
+  bool take(const Sums& part) {
+    if (part.weight == 0) return true;
+    Sums total = sums_;
+    total.merge(part);
+    if (!detail::representable<Scalar>(total)) return false;
+    sums_ = total;
+    return true;
+  }
+
+  Sums sums_;
+};
+
+}  // namespace scorematch

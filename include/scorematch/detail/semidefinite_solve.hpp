@@ -1,0 +1,174 @@
+// Solves G x = b for a Gram matrix G that may be singular, and says in which directions.
+#pragma once
+
+#include <scorematch/detail/cholesky.hpp>
+#include <scorematch/detail/triangular.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace scorematch::detail {
+
+// Orthonormal columns that span the null space of a symmetric positive semidefinite R of unit (or
+// zero) diagonal, by Cholesky with diagonal pivoting (Higham 2002, section 10.3): with
+// P^T R P = [A B^T; B .], A = L L^T of full rank, the columns of P [-A^-1 B^T; I] are null vectors;
+// Gram and Schmidt, twice, make them orthonormal. R is singular by assumption: at least one column.
+template <class Scalar>
+Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> null_space(
+    Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> r, Scalar negligible) {
+  using std::sqrt;
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  const Eigen::Index n = r.rows();
+  std::vector<Eigen::Index> order(static_cast<std::size_t>(n));
+  for (Eigen::Index i = 0; i < n; ++i) order[std::size_t(i)] = i;
+  Eigen::Index rank = 0;
+  for (; rank + 1 < n; ++rank) {
+    Eigen::Index pivot = rank;
+    for (Eigen::Index i = rank + 1; i < n; ++i) {
+      if (r(i, i) > r(pivot, pivot)) pivot = i;
+    }
+    if (!(r(pivot, pivot) > negligible)) break;
+    // Both triangles are kept, so that a symmetric exchange is one of rows and one of columns.
+    r.row(rank).swap(r.row(pivot));
+    r.col(rank).swap(r.col(pivot));
+    std::swap(order[std::size_t(rank)], order[std::size_t(pivot)]);
+    const Scalar diagonal = sqrt(r(rank, rank));
+    r(rank, rank) = diagonal;
+    const Eigen::Index rest = n - rank - 1;
+    r.col(rank).tail(rest) /= diagonal;
+    for (Eigen::Index j = rank + 1; j < n; ++j) {
+      const Scalar factor = r(j, rank);
+      for (Eigen::Index i = rank + 1; i < n; ++i) r(i, j) -= r(i, rank) * factor;
+    }
+  }
+  const Eigen::Index nullity = n - rank;
+  Matrix basis(n, nullity);
+  for (Eigen::Index c = 0; c < nullity; ++c) {
+    // -A^-1 B^T = -L^-T (row of L below)^T.
+    Eigen::Matrix<Scalar, Eigen::Dynamic, 1> v(n);
+    v.setZero();
+    for (Eigen::Index i = rank; i-- > 0;) {
+      Scalar sum = -r(rank + c, i);
+      for (Eigen::Index k = i + 1; k < rank; ++k) sum -= r(k, i) * v(k);
+      v(i) = sum / r(i, i);
+    }
+    v(rank + c) = Scalar(1);
+    for (Eigen::Index i = 0; i < n; ++i) basis(order[std::size_t(i)], c) = v(i);
+    for (int pass = 0; pass < 2; ++pass) {
+      for (Eigen::Index b = 0; b < c; ++b) {
+        basis.col(c) -= basis.col(b).dot(basis.col(c)) * basis.col(b);
+      }
+    }
+    basis.col(c) /= basis.col(c).norm();
+  }
+  return basis;
+}
+
+// G x = b, in the scaled coordinates y_k = sqrt(G_kk) x_k, in which G has unit diagonal.
+template <class Scalar, int K>
+class SemidefiniteSolution {
+ public:
+  using Vector = Eigen::Matrix<Scalar, K, 1>;
+  using Matrix = Eigen::Matrix<Scalar, K, K>;
+
+  SemidefiniteSolution(const Matrix& g, const Vector& b) : x(b), scale(b.size()) {
+    using std::sqrt;
+    const Scalar smallest = (std::numeric_limits<Scalar>::min)();
+    for (Eigen::Index k = 0; k < b.size(); ++k) {
+      scale(k) = g(k, k) >= smallest ? sqrt(g(k, k)) : Scalar(0);
+    }
+    const CovarianceRoot<Scalar, K> root(g, rounding());
+    singular = root.singular;
+    if (!singular) {
+      solve_lower(root.lower, x);
+      solve_transposed_lower(root.lower, x);
+    } else {
+      solve_singular(g, b);
+    }
+  }
+
+  // Components of the null space that are rounding, not a parameter's part in it.
+  static constexpr Scalar negligible_part() { return Scalar(1e-6); }
+
+  std::vector<Eigen::Index> undetermined() const {
+    std::vector<Eigen::Index> result;
+    if (!singular) return result;
+    for (Eigen::Index k = 0; k < basis.rows(); ++k) {
+      if (basis.row(k).norm() > negligible_part()) result.push_back(k);
+    }
+    return result;
+  }
+
+  // The largest difference of `theta` from x, and its size relative to that of x, in scaled
+  // coordinates and without what the null space has of it.
+  Scalar distance(const Vector& theta) const {
+    using std::abs;
+    Vector difference = scale.cwiseProduct(theta - x);
+    remove_null(difference);
+    const Scalar far = difference.cwiseAbs().maxCoeff();
+    const Scalar size = scale.cwiseProduct(x).cwiseAbs().maxCoeff();
+    return far > 0 ? far / size : Scalar(0);
+  }
+
+  Vector x;
+  Vector scale;
+  bool singular = false;
+  bool consistent = true;  // b lies in the range of G
+
+ private:
+  using Dense = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+
+  // Sums over samples leave more rounding than the factorization; float samples have their own.
+  static Scalar rounding() {
+    using Sum = std::common_type_t<Scalar, double>;
+    return (std::max)(Scalar(16) * std::numeric_limits<Scalar>::epsilon(),
+                      static_cast<Scalar>(Sum(1000) * std::numeric_limits<Sum>::epsilon()));
+  }
+
+  void remove_null(Vector& y) const {
+    if (!singular) return;
+    for (Eigen::Index c = 0; c < basis.cols(); ++c) y -= basis.col(c).dot(y) * basis.col(c);
+  }
+
+  void solve_singular(const Matrix& g, const Vector& b) {
+    using std::sqrt;
+    const Eigen::Index n = b.size();
+    Dense r = Dense::Zero(n, n);
+    Vector y = Vector::Zero(n);
+    for (Eigen::Index j = 0; j < n; ++j) {
+      if (!(scale(j) > 0)) {
+        // A statistic without a derivative anywhere: what b has there, nothing can balance.
+        consistent = consistent && b(j) == 0;
+        continue;
+      }
+      y(j) = b(j) / scale(j);
+      for (Eigen::Index i = 0; i < n; ++i) {
+        if (scale(i) > 0) r(i, j) = g(i, j) / scale(i) / scale(j);
+      }
+    }
+    basis = null_space<Scalar>(r, Scalar(n) * rounding());
+    Vector in_range = y;
+    remove_null(in_range);
+    consistent = consistent &&
+                 (y - in_range).norm() <= sqrt(std::numeric_limits<Scalar>::epsilon()) * y.norm();
+    // R + N N^T is regular, and agrees with R on the range.
+    Dense regular = r + basis * basis.transpose();
+    semidefinite_cholesky(regular, Scalar(0));
+    solve_lower(regular, in_range);
+    solve_transposed_lower(regular, in_range);
+    remove_null(in_range);
+    for (Eigen::Index k = 0; k < n; ++k) {
+      x(k) = scale(k) > 0 ? in_range(k) / scale(k) : Scalar(0);
+    }
+  }
+
+  Dense basis;  // of the null space in scaled coordinates, orthonormal columns; where singular
+};
+
+}  // namespace scorematch::detail

@@ -1,0 +1,423 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/data/quadratic_form.hpp>
+#include <scorematch/data/samples.hpp>
+#include <scorematch/detail/require.hpp>
+#include <scorematch/family/exponential_family.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace scorematch {
+
+/// Plain score matching: every coordinate of every sample counts with weight one.
+///
+/// A weighting of another kind (`generalized score matching`) has `uniform = false`,
+/// `weight(j, x_j)` -> {h, slope} with h >= 0, and `require(samples)`, which throws where samples
+/// lie outside its domain.
+struct UniformWeighting {
+  static constexpr bool uniform = true;
+  template <class X>
+  void require(const X&) const {}
+};
+
+/// What score matching of an exponential family keeps of the samples: a `QuadraticForm` filled by
+/// the family's statistics. Models `SummaryFor`.
+///
+/// **Math** with D = dt/dx and the base measure b, for a sample x: Gamma of D D^T, g of
+/// Laplacian t + D grad b, c of 1/2 |grad b|^2 + Laplacian b. With weights h_j(x_j): Gamma of
+/// sum_j h_j D_j D_j^T, g of sum_j h_j (d_jj t + D_j d_j b) + h_j' D_j, c of
+/// sum_j h_j (1/2 (d_j b)^2 + d_jj b) + h_j' d_j b, D_j the j-th column of D (Yu, Drton and Shojaie
+/// 2019).
+///
+/// **Errors** std::invalid_argument for a wrong number of rows, a NaN or infinity (with row and
+/// column), a negative or non-finite weight, statistics that are not finite at a sample (with its
+/// column), sums that overflow. A call that throws changes nothing.
+///
+/// **Cost** O(Dim K^2) a sample; for `SparseStatistics` the sum over coordinates of the squared
+/// number of statistics that depend on it.
+///
+/// **Allocation** none for fixed Dim and K up to 16.
+template <class F, class Weighting = UniformWeighting>
+class QuadraticSummary {
+ public:
+  using Family = F;
+  using Scalar = typename F::Scalar;
+  static constexpr int Dim = F::Dim;
+  static constexpr int K = F::ParameterCount;
+  using Form = QuadraticForm<Scalar, K>;
+  using Weight = typename Form::Weight;
+
+  explicit QuadraticSummary(F family, Weighting weighting = Weighting())
+      : family_(std::move(family)),
+        weighting_(std::move(weighting)),
+        form_(family_.parameter_count()) {}
+
+  Eigen::Index dimension() const { return family_.dimension(); }
+  Weight count() const { return form_.count(); }
+  const F& family() const { return family_; }
+  const Form& form() const { return form_; }
+
+  /// Adds one sample (a Dim-vector) or a block of them (Dim x n). An empty block changes nothing.
+  template <SamplesOf<Scalar, Dim> X>
+  void add(const X& samples) {
+    detail::require_rows(samples, dimension());
+    detail::with_coefficients(samples,
+                              [this](const auto& block) { this->add_block(block, Unweighted{}); });
+  }
+
+  /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
+  template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
+  void add(const X& samples, const W& weights) {
+    detail::require_rows(samples, dimension());
+    detail::require_weights(weights, samples.cols());
+    detail::with_coefficients(samples, [&](const auto& block) {
+      detail::with_coefficients(weights,
+                                [&](const auto& evaluated) { this->add_block(block, evaluated); });
+    });
+  }
+
+  /// Adds everything `other` has seen, with the same statistics. Merging with an empty one is the
+  /// identity to the bit.
+  void merge(const QuadraticSummary& other) {
+    if (other.dimension() != dimension()) {
+      detail::fail("QuadraticSummary::merge: other has dimension ", other.dimension(),
+                   "; expected ", dimension());
+    }
+    form_.merge(other.form_);
+  }
+
+ private:
+  using Sum = Weight;
+  using Sums = detail::QuadraticSums<Sum, K>;
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  using Parameters = Eigen::Matrix<Scalar, K, 1>;
+  using Jacobian = Eigen::Matrix<Scalar, K, Dim>;
+  using Statistics = typename F::Statistics;
+  using Base = typename F::Base;
+
+  static constexpr bool fixed = Dim != Eigen::Dynamic && K != Eigen::Dynamic;
+  static constexpr bool sparse = SparseStatistics<Statistics, Scalar, Dim>;
+  // Small enough for sums in place; beyond, columns are gathered for one symmetric rank update.
+  static constexpr bool small = fixed && K <= 16 && Dim <= 16;
+  static constexpr Eigen::Index gathered_columns = 256;
+
+  struct Unweighted {
+    Sum operator()(Eigen::Index) const { return Sum(1); }
+  };
+
+  struct Nothing {
+    template <class... Sizes>
+    explicit Nothing(Sizes...) {}
+  };
+
+  // The terms of one sample.
+  struct Terms {
+    Vector x;
+    Jacobian columns;  // sqrt(h_j) D_j
+    [[no_unique_address]] std::conditional_t<Weighting::uniform, Nothing, Jacobian> curvature;
+    Parameters linear;
+    Scalar constant{0};
+
+    Terms(Eigen::Index d, Eigen::Index k) : x(d), columns(k, d), curvature(k, d), linear(k) {}
+  };
+
+  // The statistics that depend on one coordinate.
+  struct Column {
+    std::conditional_t<K == Eigen::Dynamic, std::vector<Eigen::Index>,
+                       std::array<Eigen::Index, K == Eigen::Dynamic ? 1 : std::size_t(K)>>
+        index;
+    std::conditional_t<K == Eigen::Dynamic, std::vector<Sum>,
+                       std::array<Sum, K == Eigen::Dynamic ? 1 : std::size_t(K)>>
+        first;
+    std::size_t size = 0;
+
+    explicit Column(Eigen::Index k) {
+      if constexpr (K == Eigen::Dynamic) {
+        index.resize(std::size_t(k));
+        first.resize(std::size_t(k));
+      }
+    }
+  };
+
+  template <class W>
+  static Sum weight_of(const W& weights, Eigen::Index j) {
+    return static_cast<Sum>(weights(j));
+  }
+
+  template <class X>
+  static void read(const X& samples, Eigen::Index column, Vector& x) {
+    for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = samples(i, column);
+  }
+
+  template <class X, class W>
+  void add_block(const X& samples, const W& weights) {
+    if (samples.cols() == 0) return;
+    weighting_.require(samples);
+    if constexpr (sparse && !small) {
+      if (samples.cols() == 1) {
+        add_single(samples, weights);
+        return;
+      }
+    }
+    // Summed apart and merged at the end, so that a rejected block leaves no trace.
+    Sums part(family_.parameter_count());
+    if constexpr (sparse) {
+      sum_sparse(part, samples, weights);
+    } else if constexpr (small) {
+      sum_small(part, samples, weights);
+    } else {
+      sum_gathered(part, samples, weights);
+    }
+    if (!detail::representable<Scalar>(part) || !form_.take(part)) {
+      explain_rejection(samples, weights);
+    }
+  }
+
+  EIGEN_ALWAYS_INLINE void evaluate(Terms& at) const {
+    const Statistics& statistics = family_.statistics();
+    detail::write_jacobian<Scalar, Dim, K>(statistics, at.x, at.columns);
+    if constexpr (Weighting::uniform) {
+      detail::write_laplacian<Scalar, Dim, K>(statistics, at.x, at.linear);
+      if constexpr (!detail::flat<Base>) {
+        const Vector gradient = family_.base().gradient(at.x);
+        at.linear.noalias() += at.columns.lazyProduct(gradient);
+        at.constant = gradient.squaredNorm() / 2 + family_.base().curvature(at.x).sum();
+      }
+    } else {
+      using std::sqrt;
+      detail::write_curvature<Scalar, Dim, K>(statistics, at.x, at.curvature);
+      const BaseAt base(family_.base(), at.x);
+      at.linear.setZero();
+      at.constant = 0;
+      for (Eigen::Index j = 0; j < at.x.size(); ++j) {
+        const auto h = weighting_.weight(j, at.x(j));
+        at.linear +=
+            h.h * at.curvature.col(j) + (h.slope + h.h * base.gradient_at(j)) * at.columns.col(j);
+        at.constant += base.constant(j, h.h, h.slope);
+        at.columns.col(j) *= sqrt(h.h);
+      }
+    }
+  }
+
+  // The derivatives of the base measure at one sample; zeros where there is none.
+  struct BaseAt {
+    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, Vector> gradient;
+    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, Vector> curvature;
+
+    BaseAt(const Base& base, const Vector& x) : gradient(x.size()), curvature(x.size()) {
+      if constexpr (!detail::flat<Base>) {
+        gradient = base.gradient(x);
+        curvature = base.curvature(x);
+      }
+    }
+
+    Scalar gradient_at([[maybe_unused]] Eigen::Index j) const {
+      if constexpr (detail::flat<Base>) {
+        return Scalar(0);
+      } else {
+        return gradient(j);
+      }
+    }
+
+    Scalar constant([[maybe_unused]] Eigen::Index j, [[maybe_unused]] Scalar h,
+                    [[maybe_unused]] Scalar slope) const {
+      if constexpr (detail::flat<Base>) {
+        return Scalar(0);
+      } else {
+        return h * (gradient(j) * gradient(j) / 2 + curvature(j)) + slope * gradient(j);
+      }
+    }
+  };
+
+  template <class X, class W>
+  void sum_small(Sums& total, const X& samples, const W& weights) const {
+    // A local variable, which no store can alias, so that its entries stay in registers.
+    Sums part(K);
+    Terms at(Dim, K);
+    for (Eigen::Index n = 0; n < samples.cols(); ++n) {
+      const Sum w = weight_of(weights, n);
+      if (!(w > 0)) continue;
+      read(samples, n, at.x);
+      evaluate(at);
+      part.weight += w;
+      part.constant += w * static_cast<Sum>(at.constant);
+      for (int k = 0; k < K; ++k) part.linear(k) += w * static_cast<Sum>(at.linear(k));
+      for (int j = 0; j < Dim; ++j) {
+        for (int b = 0; b < K; ++b) {
+          const Sum factor = w * static_cast<Sum>(at.columns(b, j));
+          for (int a = b; a < K; ++a) {
+            part.quadratic(a, b) += static_cast<Sum>(at.columns(a, j)) * factor;
+          }
+        }
+      }
+    }
+    total.merge(part);
+  }
+
+  template <class X, class W>
+  void sum_gathered(Sums& part, const X& samples, const W& weights) const {
+    using std::sqrt;
+    const Eigen::Index d = dimension();
+    const Eigen::Index k = family_.parameter_count();
+    const Eigen::Index room = (std::max<Eigen::Index>)(1, gathered_columns / d);
+    Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic> columns(
+        k, d * (std::min)(room, samples.cols()));
+    Terms at(d, k);
+    Eigen::Index used = 0;
+    const auto flush = [&] {
+      part.quadratic.template selfadjointView<Eigen::Lower>().rankUpdate(columns.leftCols(used));
+      used = 0;
+    };
+    for (Eigen::Index n = 0; n < samples.cols(); ++n) {
+      const Sum w = weight_of(weights, n);
+      if (!(w > 0)) continue;
+      read(samples, n, at.x);
+      evaluate(at);
+      part.weight += w;
+      part.constant += w * static_cast<Sum>(at.constant);
+      part.linear += w * at.linear.template cast<Sum>();
+      columns.middleCols(used, d) = sqrt(w) * at.columns.template cast<Sum>();
+      used += d;
+      if (used + d > columns.cols()) flush();
+    }
+    if (used > 0) flush();
+  }
+
+  template <class X, class W>
+  void sum_sparse(Sums& total, const X& samples, const W& weights) const {
+    Vector x(dimension());
+    Column column(family_.parameter_count());
+    if constexpr (small) {
+      Sums part(K);
+      for (Eigen::Index n = 0; n < samples.cols(); ++n) {
+        const Sum w = weight_of(weights, n);
+        if (!(w > 0)) continue;
+        read(samples, n, x);
+        add_sparse(part, x, w, column);
+      }
+      total.merge(part);
+    } else {
+      for (Eigen::Index n = 0; n < samples.cols(); ++n) {
+        const Sum w = weight_of(weights, n);
+        if (!(w > 0)) continue;
+        read(samples, n, x);
+        add_sparse(total, x, w, column);
+      }
+    }
+  }
+
+  template <class Target>
+  EIGEN_ALWAYS_INLINE void add_sparse(Target& sums, const Vector& x, Sum w, Column& column) const {
+    const Statistics& statistics = family_.statistics();
+    const BaseAt base(family_.base(), x);
+    const Eigen::Index d = Dim == Eigen::Dynamic ? x.size() : Eigen::Index(Dim);
+    for (Eigen::Index j = 0; j < d; ++j) {
+      Scalar h(1);
+      Scalar slope(0);
+      if constexpr (!Weighting::uniform) {
+        const auto weight = weighting_.weight(j, x(j));
+        h = weight.h;
+        slope = weight.slope;
+      }
+      const Scalar by_first = slope + h * base.gradient_at(j);
+      column.size = 0;
+      statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
+        column.index[column.size] = k;
+        column.first[column.size] = static_cast<Sum>(first);
+        ++column.size;
+        sums.linear(k) += w * static_cast<Sum>(h * second + by_first * first);
+      });
+      sums.constant += w * static_cast<Sum>(base.constant(j, h, slope));
+      for (std::size_t a = 0; a < column.size; ++a) {
+        const Sum factor = w * static_cast<Sum>(h) * column.first[a];
+        for (std::size_t b = 0; b <= a; ++b) {
+          const Eigen::Index row = (std::max)(column.index[a], column.index[b]);
+          sums.quadratic(row, (std::min)(column.index[a], column.index[b])) +=
+              factor * column.first[b];
+        }
+      }
+    }
+    sums.weight += w;
+  }
+
+  // Sums of which only the diagonal is kept: by Cauchy and Schwarz, no entry of the quadratic term
+  // overflows before the diagonal does.
+  struct Margins {
+    struct Diagonal {
+      Eigen::Matrix<Sum, K, 1> entries;
+      Sum elsewhere{0};
+      Sum& operator()(Eigen::Index a, Eigen::Index b) { return a == b ? entries(a) : elsewhere; }
+      Sum operator()(Eigen::Index a, Eigen::Index) const { return entries(a); }
+    };
+    Sum weight;
+    Sum constant;
+    Eigen::Matrix<Sum, K, 1> linear;
+    Diagonal quadratic;
+
+    explicit Margins(const Sums& sums)
+        : weight(sums.weight),
+          constant(sums.constant),
+          linear(sums.linear),
+          quadratic{sums.quadratic.diagonal()} {}
+  };
+
+  // One sample of many statistics, without a K x K matrix of its own.
+  template <class X, class W>
+  void add_single(const X& samples, const W& weights) {
+    const Sum w = weight_of(weights, 0);
+    if (!(w > 0)) return;
+    Vector x(dimension());
+    read(samples, 0, x);
+    Column column(family_.parameter_count());
+    Margins margins(form_.sums_);
+    add_sparse(margins, x, w, column);
+    if (!detail::representable<Scalar>(margins)) explain_rejection(samples, weights);
+    add_sparse(form_.sums_, x, w, column);
+  }
+
+  // Called when the sums are not finite: finds what to blame.
+  template <class X, class W>
+  [[noreturn]] void explain_rejection(const X& samples, const W& weights) const {
+    using std::isfinite;
+    detail::require_finite(samples);
+    const Eigen::Index count = family_.parameter_count();
+    Terms at(dimension(), count);
+    for (Eigen::Index n = 0; n < samples.cols(); ++n) {
+      if (!(weight_of(weights, n) > 0)) continue;
+      read(samples, n, at.x);
+      evaluate(at);
+      for (Eigen::Index k = 0; k < count; ++k) {
+        bool finite = isfinite(at.linear(k));
+        for (Eigen::Index j = 0; j < at.x.size(); ++j) {
+          finite = finite && isfinite(at.columns(k, j));
+        }
+        if (!finite) {
+          detail::fail("the derivatives of statistic ", k, " at ",
+                       detail::entry("samples", Eigen::Index(0), n, at.x(0)), " are not finite");
+        }
+      }
+      if (!isfinite(at.constant)) {
+        detail::fail("the derivatives of the base measure at ",
+                     detail::entry("samples", Eigen::Index(0), n, at.x(0)), " are not finite");
+      }
+    }
+    detail::fail("the squared derivatives of the statistics at the samples, ",
+                 detail::entry("samples", 0, 0, samples(0, 0)),
+                 " and after, overflow (rescale the samples)");
+  }
+
+  F family_;
+  [[no_unique_address]] Weighting weighting_;
+  Form form_;
+};
+
+}  // namespace scorematch
