@@ -104,10 +104,10 @@ class QuadraticSummary {
   using Statistics = typename F::Statistics;
   using Base = typename F::Base;
 
-  static constexpr bool fixed = Dim != Eigen::Dynamic && K != Eigen::Dynamic;
-  static constexpr bool sparse = SparseStatistics<Statistics, Scalar, Dim>;
-  // Small enough for sums in place; beyond, columns are gathered for one symmetric rank update.
-  static constexpr bool small = fixed && K <= 16 && Dim <= 16;
+  // Small enough for a block of samples on the stack.
+  static constexpr bool small =
+      Dim != Eigen::Dynamic && K != Eigen::Dynamic && K <= 16 && K * Dim <= 128;
+  static constexpr bool sparse = !small && SparseStatistics<Statistics, Scalar, Dim>;
   static constexpr Eigen::Index gathered_columns = 256;
 
   struct Unweighted {
@@ -162,7 +162,7 @@ class QuadraticSummary {
   void add_block(const X& samples, const W& weights) {
     if (samples.cols() == 0) return;
     weighting_.require(samples);
-    if constexpr (sparse && !small) {
+    if constexpr (sparse) {
       if (samples.cols() == 1) {
         add_single(samples, weights);
         return;
@@ -238,11 +238,38 @@ class QuadraticSummary {
     }
   };
 
+  // A block of samples makes one long column of each derivative, and the sums are dot products of
+  // those. What is zero all over the block is left out: most of D is, in most families.
   template <class X, class W>
-  void sum_small(Sums& total, const X& samples, const W& weights) const {
-    // A local variable, which no store can alias, so that its entries stay in registers.
-    Sums part(K);
+  void sum_small(Sums& part, const X& samples, const W& weights) const {
+    using std::sqrt;
+    constexpr int entries = K * Dim;
+    constexpr int block_size = std::clamp(4096 / entries, 32, 256);
+    Eigen::Matrix<Sum, block_size, entries> columns;  // entry (k, j) in column k + K j
+    Eigen::Matrix<Sum, block_size, K> linear;
     Terms at(Dim, K);
+    Eigen::Index used = 0;
+    const auto flush = [&] {
+      for (int k = 0; k < K; ++k) part.linear(k) += linear.col(k).head(used).sum();
+      for (int j = 0; j < Dim; ++j) {
+        std::array<bool, K> zero{};
+        for (int a = 0; a < K; ++a) {
+          const auto column = columns.col(a + K * j).head(used);
+          const Sum square = column.dot(column);
+          zero[std::size_t(a)] = square == 0;
+          part.quadratic(a, a) += square;
+        }
+        for (int a = 0; a < K; ++a) {
+          if (zero[std::size_t(a)]) continue;
+          for (int b = 0; b < a; ++b) {
+            if (zero[std::size_t(b)]) continue;
+            part.quadratic(a, b) +=
+                columns.col(a + K * j).head(used).dot(columns.col(b + K * j).head(used));
+          }
+        }
+      }
+      used = 0;
+    };
     for (Eigen::Index n = 0; n < samples.cols(); ++n) {
       const Sum w = weight_of(weights, n);
       if (!(w > 0)) continue;
@@ -250,17 +277,16 @@ class QuadraticSummary {
       evaluate(at);
       part.weight += w;
       part.constant += w * static_cast<Sum>(at.constant);
-      for (int k = 0; k < K; ++k) part.linear(k) += w * static_cast<Sum>(at.linear(k));
+      const Sum root = sqrt(w);
+      for (int k = 0; k < K; ++k) linear(used, k) = w * static_cast<Sum>(at.linear(k));
       for (int j = 0; j < Dim; ++j) {
-        for (int b = 0; b < K; ++b) {
-          const Sum factor = w * static_cast<Sum>(at.columns(b, j));
-          for (int a = b; a < K; ++a) {
-            part.quadratic(a, b) += static_cast<Sum>(at.columns(a, j)) * factor;
-          }
+        for (int k = 0; k < K; ++k) {
+          columns(used, k + K * j) = root * static_cast<Sum>(at.columns(k, j));
         }
       }
+      if (++used == block_size) flush();
     }
-    total.merge(part);
+    if (used > 0) flush();
   }
 
   template <class X, class W>
@@ -293,25 +319,14 @@ class QuadraticSummary {
   }
 
   template <class X, class W>
-  void sum_sparse(Sums& total, const X& samples, const W& weights) const {
+  void sum_sparse(Sums& part, const X& samples, const W& weights) const {
     Vector x(dimension());
     Column column(family_.parameter_count());
-    if constexpr (small) {
-      Sums part(K);
-      for (Eigen::Index n = 0; n < samples.cols(); ++n) {
-        const Sum w = weight_of(weights, n);
-        if (!(w > 0)) continue;
-        read(samples, n, x);
-        add_sparse(part, x, w, column);
-      }
-      total.merge(part);
-    } else {
-      for (Eigen::Index n = 0; n < samples.cols(); ++n) {
-        const Sum w = weight_of(weights, n);
-        if (!(w > 0)) continue;
-        read(samples, n, x);
-        add_sparse(total, x, w, column);
-      }
+    for (Eigen::Index n = 0; n < samples.cols(); ++n) {
+      const Sum w = weight_of(weights, n);
+      if (!(w > 0)) continue;
+      read(samples, n, x);
+      add_sparse(part, x, w, column);
     }
   }
 
