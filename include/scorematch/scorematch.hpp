@@ -24,8 +24,13 @@
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/gaussian_mixture_family.hpp>
+#include <scorematch/family/graph.hpp>
+#include <scorematch/family/pairwise_gaussian_family.hpp>
+#include <scorematch/family/phi_four_family.hpp>
+#include <scorematch/family/polynomial_family.hpp>
 #include <scorematch/family/score_model.hpp>
 #include <scorematch/family/student_t_family.hpp>
+#include <scorematch/family/von_mises_family.hpp>
 #include <scorematch/fit.hpp>
 #include <scorematch/inference/divergence.hpp>
 #include <scorematch/inference/model_score.hpp>

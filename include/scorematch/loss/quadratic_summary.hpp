@@ -252,7 +252,7 @@ class QuadraticSummary {
     const auto flush = [&] {
       for (int k = 0; k < K; ++k) part.linear(k) += linear.col(k).head(used).sum();
       for (int j = 0; j < Dim; ++j) {
-        std::array<bool, K> zero{};
+        std::array<bool, std::size_t(K)> zero{};
         for (int a = 0; a < K; ++a) {
           const auto column = columns.col(a + K * j).head(used);
           const Sum square = column.dot(column);

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <scorematch/detail/require.hpp>
+
+#include <Eigen/Core>
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace scorematch {
+
+/// An undirected edge between two sites.
+struct Edge {
+  Eigen::Index first;
+  Eigen::Index second;
+};
+
+/// Which edges have a coupling of their own.
+enum class Couplings {
+  shared,    ///< one coupling for all edges
+  per_edge,  ///< one for each, in the order of the edges
+};
+
+/// The sites of a ring, each joined to the next: `size` edges (1 for two sites, none for one).
+inline std::vector<Edge> ring(Eigen::Index size) {
+  detail::require_option(size >= 1, "ring", "size", size, "at least 1");
+  std::vector<Edge> edges;
+  for (Eigen::Index i = 0; i + 1 < size; ++i) edges.push_back({i, i + 1});
+  if (size > 2) edges.push_back({size - 1, 0});
+  return edges;
+}
+
+/// The periodic square lattice: site (column c, row r) is number c + width r, joined to its right
+/// and upper neighbor; 2 width height edges (fewer where a side has less than three sites).
+inline std::vector<Edge> square_lattice(Eigen::Index width, Eigen::Index height) {
+  detail::require_option(width >= 1, "square_lattice", "width", width, "at least 1");
+  detail::require_option(height >= 1, "square_lattice", "height", height, "at least 1");
+  std::vector<Edge> edges;
+  for (Eigen::Index r = 0; r < height; ++r) {
+    for (Eigen::Index c = 0; c < width; ++c) {
+      const Eigen::Index site = c + width * r;
+      if (c + 1 < width || width > 2) edges.push_back({site, (c + 1) % width + width * r});
+      if (r + 1 < height || height > 2) edges.push_back({site, c + width * ((r + 1) % height)});
+    }
+  }
+  return edges;
+}
+
+namespace detail {
+
+// The edges of a graph, and for each site its edges.
+class Adjacency {
+ public:
+  struct Link {
+    Eigen::Index edge;
+    Eigen::Index neighbor;
+  };
+
+  Adjacency(const char* owner, Eigen::Index sites, std::vector<Edge> edges)
+      : edges_(std::move(edges)) {
+    require_option(sites >= 1, owner, "dimension", sites, "at least 1");
+    links_.resize(std::size_t(sites));
+    for (std::size_t e = 0; e < edges_.size(); ++e) {
+      const Edge& edge = edges_[e];
+      if (edge.first < 0 || edge.first >= sites || edge.second < 0 || edge.second >= sites ||
+          edge.first == edge.second) {
+        fail(owner, ": edge ", e, " joins ", edge.first, " and ", edge.second,
+             "; expected two different sites below ", sites);
+      }
+      for (const Link& link : links_[std::size_t(edge.first)]) {
+        if (link.neighbor == edge.second) {
+          fail(owner, ": edges ", link.edge, " and ", e, " both join ", edge.first, " and ",
+               edge.second, "; expected each pair once");
+        }
+      }
+      links_[std::size_t(edge.first)].push_back({Eigen::Index(e), edge.second});
+      links_[std::size_t(edge.second)].push_back({Eigen::Index(e), edge.first});
+    }
+  }
+
+  const std::vector<Edge>& edges() const { return edges_; }
+  const std::vector<Link>& links(Eigen::Index site) const { return links_[std::size_t(site)]; }
+  Eigen::Index sites() const { return Eigen::Index(links_.size()); }
+
+  // Number of coupling parameters.
+  Eigen::Index count(Couplings couplings) const {
+    const Eigen::Index edges = Eigen::Index(edges_.size());
+    return couplings == Couplings::per_edge || edges == 0 ? edges : 1;
+  }
+
+ private:
+  std::vector<Edge> edges_;
+  std::vector<std::vector<Link>> links_;
+};
+
+}  // namespace detail
+}  // namespace scorematch

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <scorematch/detail/cholesky.hpp>
+#include <scorematch/detail/require.hpp>
+#include <scorematch/detail/triangular.hpp>
+#include <scorematch/distribution/gaussian.hpp>
+#include <scorematch/family/exponential_family.hpp>
+
+#include <Eigen/Core>
+
+#include <string>
+
+namespace scorematch {
+
+/// x_i, then -x_i^2 / 2, then -x_i x_j for i > j row by row.
+template <Real Scalar, int Dim, int K>
+struct PairwiseGaussianStatistics {
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  using Values = Eigen::Matrix<Scalar, K, 1>;
+
+  Values operator()(const Vector& x) const {
+    const Eigen::Index d = x.size();
+    Values t(2 * d + d * (d - 1) / 2);
+    for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
+      t(i) = x(i);
+      t(d + i) = -x(i) * x(i) / 2;
+      for (Eigen::Index j = 0; j < i; ++j) t(k++) = -x(i) * x(j);
+    }
+    return t;
+  }
+
+  template <class Visit>
+  void for_each_derivative(const Vector& x, Eigen::Index j, Visit&& visit) const {
+    const Eigen::Index d = Dim == Eigen::Dynamic ? x.size() : Eigen::Index(Dim);
+    visit(j, Scalar(1), Scalar(0));
+    visit(d + j, -x(j), Scalar(-1));
+    for (Eigen::Index i = 0; i < d; ++i) {
+      if (i != j) visit(pair(d, i, j), -x(i), Scalar(0));
+    }
+  }
+
+  // The parameter of the pair i != j.
+  static Eigen::Index pair(Eigen::Index d, Eigen::Index i, Eigen::Index j) {
+    return i > j ? 2 * d + i * (i - 1) / 2 + j : 2 * d + j * (j - 1) / 2 + i;
+  }
+};
+
+/// All Gaussians in natural parameters, as a pairwise interaction model: the parameter of a pair is
+/// an entry of the precision matrix, zero where the two are independent given all others.
+///
+/// **Math** log p(x) = eta^T x - 1/2 x^T K x + const; mean K^-1 eta, covariance K^-1. The score
+/// matching estimate is K = S^-1, eta = K m, that of `GaussianFamily` in other coordinates.
+///
+/// **Shapes** theta, in order: eta (Dim), K_ii (Dim), K_ij for i > j row by row
+/// (Dim (Dim - 1) / 2).
+///
+/// **Units** x in u: eta in 1/u, K in 1/u^2. Far from the origin (|mean| much larger than the
+/// spread) Gamma is ill-conditioned: subtract the mean first, or use `GaussianFamily`.
+///
+/// **Cost** O(Dim^3) a sample, where `Moments` takes O(Dim^2): for a full Gaussian use
+/// `GaussianFamily`.
+///
+/// **Example** tests/ready_families_test.cpp
+template <Real Scalar_, int Dim_ = Eigen::Dynamic,
+          int K_ = Dim_ == Eigen::Dynamic ? Eigen::Dynamic : Dim_ + Dim_*(Dim_ + 1) / 2>
+class PairwiseGaussianFamily
+    : public ExponentialFamily<Scalar_, Dim_, K_, PairwiseGaussianStatistics<Scalar_, Dim_, K_>> {
+  using Parent =
+      ExponentialFamily<Scalar_, Dim_, K_, PairwiseGaussianStatistics<Scalar_, Dim_, K_>>;
+
+ public:
+  using typename Parent::Parameters;
+  using typename Parent::Scalar;
+  using Matrix = Eigen::Matrix<Scalar_, Dim_, Dim_>;
+  using typename Parent::Vector;
+
+  PairwiseGaussianFamily() requires(Dim_ != Eigen::Dynamic) : PairwiseGaussianFamily(Dim_) {}
+
+  explicit PairwiseGaussianFamily(Eigen::Index dimension)
+      : Parent(dimension, dimension + dimension * (dimension + 1) / 2) {}
+
+  /// K, symmetric.
+  Matrix precision(const Parameters& theta) const {
+    const Eigen::Index d = this->dimension();
+    Matrix result(d, d);
+    for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
+      result(i, i) = theta(d + i);
+      for (Eigen::Index j = 0; j < i; ++j) result(i, j) = result(j, i) = theta(k++);
+    }
+    return result;
+  }
+
+  /// The normalized density at theta.
+  ///
+  /// **Errors** std::invalid_argument where K is not positive definite.
+  Gaussian<Scalar, Dim_> gaussian(const Parameters& theta) const {
+    const Eigen::Index d = this->dimension();
+    const Matrix k = precision(theta);
+    // K is the covariance of a Gaussian of precision Sigma.
+    const detail::CovarianceRoot<Scalar, Dim_> root(k);
+    if (!root.positive_definite) {
+      detail::fail("PairwiseGaussianFamily: the precision, theta(", d, ") = ", theta(d),
+                   " and after, is not positive definite; expected every eigenvalue above 0");
+    }
+    Matrix inverse(d, d);
+    Matrix covariance(d, d);
+    detail::invert_lower(root.lower, inverse);
+    detail::gram_of_columns(inverse, covariance);
+    Vector mean = theta.head(d);
+    detail::solve_lower(root.lower, mean);
+    detail::solve_transposed_lower(root.lower, mean);
+    return Gaussian<Scalar, Dim_>(mean, covariance);
+  }
+
+  /// The natural parameters of a Gaussian: the inverse of `gaussian`.
+  Parameters parameters(const Gaussian<Scalar, Dim_>& gaussian) const {
+    const Eigen::Index d = this->dimension();
+    if (gaussian.dimension() != d) {
+      detail::fail("PairwiseGaussianFamily::parameters: the Gaussian has dimension ",
+                   gaussian.dimension(), "; expected ", d);
+    }
+    const Matrix precision = gaussian.precision();
+    Parameters theta(this->parameter_count());
+    theta.head(d) = precision.lazyProduct(gaussian.mean());
+    for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
+      theta(d + i) = precision(i, i);
+      for (Eigen::Index j = 0; j < i; ++j) theta(k++) = precision(i, j);
+    }
+    return theta;
+  }
+};
+
+}  // namespace scorematch

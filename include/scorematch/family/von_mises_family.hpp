@@ -1,0 +1,137 @@
+#pragma once
+
+#include <scorematch/family/exponential_family.hpp>
+#include <scorematch/family/graph.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace scorematch {
+
+/// The field that acts on each angle by itself.
+enum class Fields {
+  none,      ///< the XY model without a field
+  shared,    ///< one field for all angles
+  per_site,  ///< one for each angle
+};
+
+/// cos x_i and sin x_i (summed over i where the field is shared), then cos(x_i - x_j) for each
+/// edge.
+template <Real Scalar, int Dim>
+class VonMisesStatistics {
+ public:
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+
+  VonMisesStatistics(Eigen::Index dimension, std::vector<Edge> edges, Couplings couplings,
+                     Fields fields)
+      : graph_("VonMisesFamily", dimension, std::move(edges)),
+        couplings_(couplings),
+        fields_(fields),
+        field_count_(fields == Fields::none     ? 0
+                     : fields == Fields::shared ? 2
+                                                : 2 * dimension),
+        count_(field_count_ + graph_.count(couplings)) {}
+
+  Eigen::Index count() const { return count_; }
+  Eigen::Index field_count() const { return field_count_; }
+  const std::vector<Edge>& edges() const { return graph_.edges(); }
+  Eigen::Index sites() const { return graph_.sites(); }
+
+  Values operator()(const Vector& x) const {
+    using std::cos;
+    using std::sin;
+    Values t = Values::Zero(count_);
+    for (Eigen::Index i = 0; i < x.size() && fields_ != Fields::none; ++i) {
+      t(field(i)) += cos(x(i));
+      t(field(i) + 1) += sin(x(i));
+    }
+    Eigen::Index e = field_count_;
+    for (const Edge& edge : graph_.edges()) {
+      t(couplings_ == Couplings::shared ? e : e++) += cos(x(edge.first) - x(edge.second));
+    }
+    return t;
+  }
+
+  template <class Visit>
+  void for_each_derivative(const Vector& x, Eigen::Index j, Visit&& visit) const {
+    using std::cos;
+    using std::sin;
+    if (fields_ != Fields::none) {
+      const Scalar c = cos(x(j));
+      const Scalar s = sin(x(j));
+      visit(field(j), -s, -c);
+      visit(field(j) + 1, c, -s);
+    }
+    Scalar first(0);
+    Scalar second(0);
+    for (const auto& link : graph_.links(j)) {
+      const Scalar difference = x(j) - x(link.neighbor);
+      if (couplings_ == Couplings::shared) {
+        first -= sin(difference);
+        second -= cos(difference);
+      } else {
+        visit(field_count_ + link.edge, -sin(difference), -cos(difference));
+      }
+    }
+    if (couplings_ == Couplings::shared && count_ > field_count_) {
+      visit(field_count_, first, second);
+    }
+  }
+
+ private:
+  Eigen::Index field(Eigen::Index site) const { return fields_ == Fields::per_site ? 2 * site : 0; }
+
+  detail::Adjacency graph_;
+  Couplings couplings_;
+  Fields fields_;
+  Eigen::Index field_count_;
+  Eigen::Index count_;
+};
+
+/// Angles on circles: the von Mises distribution of one angle, and the XY model of angles coupled
+/// along the edges of a graph.
+///
+/// **Math** log p(x) = sum_i kappa_i cos(x_i - mu_i) + sum_edges J_e cos(x_i - x_j) + const, with
+/// kappa cos(x - mu) = (kappa cos mu) cos x + (kappa sin mu) sin x. Everything is periodic, so that
+/// integration by parts has no boundary term, and angles may be given in any turn.
+///
+/// **Shapes** theta, in order: (kappa cos mu, kappa sin mu) once where the field is shared, for
+/// each site where it is `per_site`; then the couplings J (one where they are shared, else one for
+/// each edge, in their order).
+///
+/// **Units** x in radians.
+///
+/// **Errors** std::invalid_argument for an edge to a site that does not exist or to itself, a pair
+/// that is joined twice, and where there is neither field nor edge. Angles that are not finite are
+/// refused when the samples arrive.
+///
+/// **Example** examples/xy_model.cpp
+template <Real Scalar, int Dim = Eigen::Dynamic>
+class VonMisesFamily
+    : public ExponentialFamily<Scalar, Dim, Eigen::Dynamic, VonMisesStatistics<Scalar, Dim>> {
+  using Parent = ExponentialFamily<Scalar, Dim, Eigen::Dynamic, VonMisesStatistics<Scalar, Dim>>;
+  using Statistics = VonMisesStatistics<Scalar, Dim>;
+
+ public:
+  /// Independent angles, each with a field of its own.
+  explicit VonMisesFamily(Eigen::Index dimension)
+      : VonMisesFamily(dimension, {}, Couplings::shared, Fields::per_site) {}
+
+  VonMisesFamily(Eigen::Index dimension, std::vector<Edge> edges,
+                 Couplings couplings = Couplings::shared, Fields fields = Fields::none)
+      : VonMisesFamily(Statistics(dimension, std::move(edges), couplings, fields)) {}
+
+  const std::vector<Edge>& edges() const { return this->statistics().edges(); }
+  /// How many of the parameters are fields: the first ones; the others are couplings.
+  Eigen::Index field_count() const { return this->statistics().field_count(); }
+
+ private:
+  explicit VonMisesFamily(Statistics statistics)
+      : Parent(statistics.sites(), statistics.count(), statistics) {}
+};
+
+}  // namespace scorematch
