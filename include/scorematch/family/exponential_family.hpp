@@ -1,13 +1,21 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/derivative/forward_curvature.hpp>
+#include <scorematch/derivative/forward_laplacian.hpp>
+#include <scorematch/derivative/functions.hpp>
+#include <scorematch/derivative/taylor2.hpp>
+#include <scorematch/derivative/variables.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/family/score_model.hpp>
 
 #include <Eigen/Core>
 
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace scorematch {
@@ -18,6 +26,10 @@ template <class Scalar>
 struct DerivativeVisitor {
   void operator()(Eigen::Index, Scalar, Scalar) const {}
 };
+
+// Variables that one pass differentiates by.
+template <int Dim>
+inline constexpr int chunk = Dim == Eigen::Dynamic || Dim > 8 ? 8 : Dim;
 
 }  // namespace detail
 
@@ -54,6 +66,25 @@ concept StatisticsByHand = SparseStatistics<S, Scalar, Dim> ||
     (HasJacobian<S, Scalar, Dim> &&
      (HasStatisticLaplacian<S, Scalar, Dim> || HasStatisticCurvature<S, Scalar, Dim>));
 
+/// A function of x that takes numbers which carry derivatives: statistics or a base measure written
+/// once, as a generic callable, and differentiated by the library.
+template <class S, class Scalar, int Dim>
+concept DifferentiableFunction = requires(
+    const S& s, const Eigen::Matrix<ForwardCurvature<Scalar, detail::chunk<Dim>>, Dim, 1>& x) {
+  s(x);
+};
+
+/// What an `ExponentialFamily` takes for its statistics.
+template <class S, class Scalar, int Dim>
+concept StatisticsFor = StatisticsByHand<S, Scalar, Dim> || DifferentiableFunction<S, Scalar, Dim>;
+
+/// Statistics whose second derivatives are known one by one, as generalized score matching needs
+/// them.
+template <class S, class Scalar, int Dim>
+concept KnowsCurvature = SparseStatistics<S, Scalar, Dim> ||
+                         (HasJacobian<S, Scalar, Dim>&& HasStatisticCurvature<S, Scalar, Dim>) ||
+                         DifferentiableFunction<S, Scalar, Dim>;
+
 /// A base measure b(x) by hand: `b.gradient(x)` and `b.curvature(x)` have Dim entries, d_j b and
 /// d_jj b, and `b(x)` is its value.
 template <class B, class Scalar, int Dim>
@@ -64,60 +95,150 @@ concept BaseByHand = requires(const B& b, const Eigen::Matrix<Scalar, Dim, 1>& x
 };
 
 /// No base measure: b = 0.
-struct FlatBase {
-  friend bool operator==(const FlatBase&, const FlatBase&) { return true; }
-};
+struct FlatBase {};
+
+/// What an `ExponentialFamily` takes for its base measure.
+template <class B, class Scalar, int Dim>
+concept BaseFor = std::same_as<B, FlatBase> || BaseByHand<B, Scalar, Dim> ||
+    DifferentiableFunction<B, Scalar, Dim>;
 
 namespace detail {
 
 template <class Base>
 inline constexpr bool flat = std::same_as<Base, FlatBase>;
 
-// D, K x Dim.
-template <class Scalar, int Dim, int K, class Statistics>
-void write_jacobian(const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
-                    Eigen::Matrix<Scalar, K, Dim>& jacobian) {
-  if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
-    jacobian.setZero();
-    for (Eigen::Index j = 0; j < x.size(); ++j) {
-      statistics.for_each_derivative(
-          x, j, [&](Eigen::Index k, Scalar first, Scalar) { jacobian(k, j) = first; });
+// Calls `visit(k, j, first, second)` with what one pass over a callable yields of entry k by
+// coordinate j; `second` is the Laplacian of the pass, given once, at its first coordinate.
+template <class Scalar, int Dim, class Function, class Visit>
+void for_each_gradient(const Function& function, const Eigen::Matrix<Scalar, Dim, 1>& x,
+                       Visit&& visit) {
+  using Number = ForwardLaplacian<Scalar, chunk<Dim>>;
+  for (Eigen::Index first = 0; first < x.size(); first += Number::Variables) {
+    const auto t = function(variables<Number>(x, first));
+    for (Eigen::Index k = 0; k < t.size(); ++k) {
+      for (Eigen::Index j = first; j < x.size() && j < first + Number::Variables; ++j) {
+        visit(k, j, t(k).gradient[std::size_t(j - first)], j == first ? t(k).laplacian : Scalar(0));
+      }
     }
-  } else {
-    jacobian = statistics.jacobian(x);
   }
 }
 
-// d_jj t_k, K x Dim.
-template <class Scalar, int Dim, int K, class Statistics>
-void write_curvature(const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
-                     Eigen::Matrix<Scalar, K, Dim>& curvature) {
-  if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
-    curvature.setZero();
-    for (Eigen::Index j = 0; j < x.size(); ++j) {
-      statistics.for_each_derivative(
-          x, j, [&](Eigen::Index k, Scalar, Scalar second) { curvature(k, j) = second; });
+// The same with `second` the second derivative by coordinate j.
+template <class Scalar, int Dim, class Function, class Visit>
+void for_each_curvature(const Function& function, const Eigen::Matrix<Scalar, Dim, 1>& x,
+                        Visit&& visit) {
+  using Number = ForwardCurvature<Scalar, chunk<Dim>>;
+  for (Eigen::Index first = 0; first < x.size(); first += Number::Variables) {
+    const auto t = function(variables<Number>(x, first));
+    for (Eigen::Index k = 0; k < t.size(); ++k) {
+      for (Eigen::Index j = first; j < x.size() && j < first + Number::Variables; ++j) {
+        visit(k, j, t(k).gradient[std::size_t(j - first)], t(k).curvature[std::size_t(j - first)]);
+      }
     }
-  } else {
-    curvature = statistics.curvature(x);
   }
 }
 
-// Laplacian of t, K.
+// D (K x Dim) and the Laplacian of t (K).
 template <class Scalar, int Dim, int K, class Statistics>
 void write_laplacian(const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
+                     Eigen::Matrix<Scalar, K, Dim>& jacobian,
                      Eigen::Matrix<Scalar, K, 1>& laplacian) {
   if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
+    jacobian.setZero();
     laplacian.setZero();
     for (Eigen::Index j = 0; j < x.size(); ++j) {
-      statistics.for_each_derivative(
-          x, j, [&](Eigen::Index k, Scalar, Scalar second) { laplacian(k) += second; });
+      statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
+        jacobian(k, j) = first;
+        laplacian(k) += second;
+      });
     }
-  } else if constexpr (HasStatisticLaplacian<Statistics, Scalar, Dim>) {
-    laplacian = statistics.laplacian(x);
+  } else if constexpr (HasJacobian<Statistics, Scalar, Dim>) {
+    jacobian = statistics.jacobian(x);
+    if constexpr (HasStatisticLaplacian<Statistics, Scalar, Dim>) {
+      laplacian = statistics.laplacian(x);
+    } else {
+      laplacian = statistics.curvature(x).rowwise().sum();
+    }
   } else {
-    laplacian = statistics.curvature(x).rowwise().sum();
+    laplacian.setZero();
+    for_each_gradient(statistics, x,
+                      [&](Eigen::Index k, Eigen::Index j, Scalar first, Scalar second) {
+                        jacobian(k, j) = first;
+                        laplacian(k) += second;
+                      });
   }
+}
+
+// D and d_jj t, both K x Dim.
+template <class Scalar, int Dim, int K, class Statistics>
+requires KnowsCurvature<Statistics, Scalar, Dim>
+void write_curvature(const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
+                     Eigen::Matrix<Scalar, K, Dim>& jacobian,
+                     Eigen::Matrix<Scalar, K, Dim>& curvature) {
+  if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
+    jacobian.setZero();
+    curvature.setZero();
+    for (Eigen::Index j = 0; j < x.size(); ++j) {
+      statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
+        jacobian(k, j) = first;
+        curvature(k, j) = second;
+      });
+    }
+  } else if constexpr (HasJacobian<Statistics, Scalar, Dim> &&
+                       HasStatisticCurvature<Statistics, Scalar, Dim>) {
+    jacobian = statistics.jacobian(x);
+    curvature = statistics.curvature(x);
+  } else {
+    for_each_curvature(statistics, x,
+                       [&](Eigen::Index k, Eigen::Index j, Scalar first, Scalar second) {
+                         jacobian(k, j) = first;
+                         curvature(k, j) = second;
+                       });
+  }
+}
+
+// d_j b and d_jj b, Dim entries each.
+template <class Scalar, int Dim, class Base>
+void write_base(const Base& base, const Eigen::Matrix<Scalar, Dim, 1>& x,
+                Eigen::Matrix<Scalar, Dim, 1>& gradient, Eigen::Matrix<Scalar, Dim, 1>& curvature) {
+  if constexpr (flat<Base>) {
+    gradient.setZero();
+    curvature.setZero();
+  } else if constexpr (BaseByHand<Base, Scalar, Dim>) {
+    gradient = base.gradient(x);
+    curvature = base.curvature(x);
+  } else {
+    const auto one = [&base](const auto& at) {
+      return Eigen::Matrix<std::decay_t<decltype(base(at))>, 1, 1>(base(at));
+    };
+    for_each_curvature(one, x, [&](Eigen::Index, Eigen::Index j, Scalar first, Scalar second) {
+      gradient(j) = first;
+      curvature(j) = second;
+    });
+  }
+}
+
+// Score and Laplacian of theta . t + b, for parameters of any number type.
+template <class Scalar, int Dim, int K, class Statistics, class Base, class Theta>
+ScoreAndLaplacian<typename Theta::Scalar, Dim> score_and_laplacian(
+    const Statistics& statistics, const Base& base, const Eigen::Matrix<Scalar, Dim, 1>& x,
+    const Theta& theta) {
+  using T = typename Theta::Scalar;
+  Eigen::Matrix<Scalar, K, Dim> jacobian(theta.size(), x.size());
+  Eigen::Matrix<Scalar, K, 1> laplacian(theta.size());
+  Eigen::Matrix<Scalar, Dim, 1> base_gradient(x.size());
+  Eigen::Matrix<Scalar, Dim, 1> base_curvature(x.size());
+  write_laplacian<Scalar, Dim, K>(statistics, x, jacobian, laplacian);
+  write_base<Scalar, Dim>(base, x, base_gradient, base_curvature);
+  ScoreAndLaplacian<T, Dim> result{Eigen::Matrix<T, Dim, 1>(x.size()), T(base_curvature.sum())};
+  for (Eigen::Index j = 0; j < x.size(); ++j) {
+    result.score(j) = T(base_gradient(j));
+    for (Eigen::Index k = 0; k < theta.size(); ++k) {
+      result.score(j) += theta(k) * jacobian(k, j);
+    }
+  }
+  for (Eigen::Index k = 0; k < theta.size(); ++k) result.laplacian += theta(k) * laplacian(k);
+  return result;
 }
 
 }  // namespace detail
@@ -156,26 +277,21 @@ class ExponentialDistribution {
   /// Gradient in x of log p: D^T theta + grad b.
   template <SamplesOf<Scalar, Dim> X>
   Vector score(const X& x) const {
-    const Vector at = point(x);
-    Eigen::Matrix<Scalar, K_, Dim> jacobian(theta_.size(), dimension_);
-    detail::write_jacobian<Scalar, Dim, K_>(statistics_, at, jacobian);
-    Vector result = jacobian.transpose().lazyProduct(theta_);
-    if constexpr (!detail::flat<Base>) result += base_.gradient(at);
-    return result;
+    return derivatives(x).score;
   }
 
   /// Laplacian in x of log p.
   template <SamplesOf<Scalar, Dim> X>
   Scalar laplacian(const X& x) const {
-    const Vector at = point(x);
-    Parameters laplacian(theta_.size());
-    detail::write_laplacian<Scalar, Dim, K_>(statistics_, at, laplacian);
-    Scalar result = theta_.dot(laplacian);
-    if constexpr (!detail::flat<Base>) result += base_.curvature(at).sum();
-    return result;
+    return derivatives(x).laplacian;
   }
 
  private:
+  template <class X>
+  ScoreAndLaplacian<Scalar, Dim> derivatives(const X& x) const {
+    return detail::score_and_laplacian<Scalar, Dim, K_>(statistics_, base_, point(x), theta_);
+  }
+
   template <class X>
   Vector point(const X& x) const {
     if (x.rows() != dimension_ || x.cols() != 1) {
@@ -200,9 +316,11 @@ class ExponentialDistribution {
 /// **Shapes** t has K entries, theta too; D is K x Dim. Either may be Eigen::Dynamic.
 ///
 /// **Statistics** a copyable class with `operator()(x)` -> K values, called with
-/// `const Eigen::Matrix<Scalar, Dim, 1>&`, and its derivatives in one of these ways:
-/// `jacobian(x)` (K x Dim) with `laplacian(x)` (K) or `curvature(x)` (K x Dim); or
-/// `for_each_derivative(x, j, visit)` (`SparseStatistics`).
+/// `const Eigen::Matrix<Scalar, Dim, 1>&`. Where it is generic in the number type (it returns a
+/// column of the entries' type of x, made of the library's elementary functions) that is all, and
+/// the derivatives come from forward passes. Else they are by hand: `jacobian(x)` (K x Dim) with
+/// `laplacian(x)` (K) or `curvature(x)` (K x Dim); or `for_each_derivative(x, j, visit)`
+/// (`SparseStatistics`). The base measure likewise.
 ///
 /// **Errors** std::invalid_argument for a dimension or parameter count below 1, or other than a
 /// fixed one.
@@ -213,11 +331,12 @@ class ExponentialFamily {
  public:
   static_assert(Dim_ == Eigen::Dynamic || Dim_ >= 1, "Dim is a positive size or Eigen::Dynamic");
   static_assert(K_ == Eigen::Dynamic || K_ >= 1, "K is a positive size or Eigen::Dynamic");
-  static_assert(StatisticsByHand<Statistics_, Scalar_, Dim_>,
-                "Statistics needs, beside operator()(x), either jacobian(x) with laplacian(x) or "
-                "curvature(x), or for_each_derivative(x, j, visit)");
-  static_assert(detail::flat<Base_> || BaseByHand<Base_, Scalar_, Dim_>,
-                "a base measure needs operator()(x), gradient(x) and curvature(x)");
+  static_assert(
+      StatisticsFor<Statistics_, Scalar_, Dim_>,
+      "Statistics is a generic operator()(x), or has its derivatives by hand: jacobian(x) "
+      "with laplacian(x) or curvature(x), or for_each_derivative(x, j, visit)");
+  static_assert(BaseFor<Base_, Scalar_, Dim_>,
+                "a base measure is a generic operator()(x), or has gradient(x) and curvature(x)");
 
   using Scalar = Scalar_;
   static constexpr int Dim = Dim_;
@@ -267,6 +386,77 @@ class ExponentialFamily {
       }
     }
     return Distribution(dimension(), statistics_, base_, theta);
+  }
+
+  // theta below holds Scalar, or numbers that carry derivatives by theta (`Dual`).
+
+  /// Gradient in x of log p_theta.
+  template <DenseExpression Theta>
+  Eigen::Matrix<typename Theta::Scalar, Dim, 1> score(const Vector& x, const Theta& theta) const {
+    return score_and_laplacian(x, theta).score;
+  }
+
+  template <DenseExpression Theta>
+  ScoreAndLaplacian<typename Theta::Scalar, Dim> score_and_laplacian(const Vector& x,
+                                                                     const Theta& theta) const {
+    return detail::score_and_laplacian<Scalar, Dim, K_>(statistics_, base_, x, theta);
+  }
+
+  template <DenseExpression Theta>
+  requires KnowsCurvature<Statistics, Scalar, Dim> ScoreAndCurvature<typename Theta::Scalar, Dim>
+  score_and_curvature(const Vector& x, const Theta& theta)
+  const {
+    using T = typename Theta::Scalar;
+    Eigen::Matrix<Scalar, K_, Dim> jacobian(theta.size(), x.size());
+    Eigen::Matrix<Scalar, K_, Dim> curvature(theta.size(), x.size());
+    Vector base_gradient(x.size());
+    Vector base_curvature(x.size());
+    detail::write_curvature<Scalar, Dim, K_>(statistics_, x, jacobian, curvature);
+    detail::write_base<Scalar, Dim>(base_, x, base_gradient, base_curvature);
+    ScoreAndCurvature<T, Dim> result{Eigen::Matrix<T, Dim, 1>(x.size()),
+                                     Eigen::Matrix<T, Dim, 1>(x.size())};
+    for (Eigen::Index j = 0; j < x.size(); ++j) {
+      result.score(j) = T(base_gradient(j));
+      result.curvature(j) = T(base_curvature(j));
+      for (Eigen::Index k = 0; k < theta.size(); ++k) {
+        result.score(j) += theta(k) * jacobian(k, j);
+        result.curvature(j) += theta(k) * curvature(k, j);
+      }
+    }
+    return result;
+  }
+
+  /// v . grad log p_theta and v^T (Hessian of log p_theta) v.
+  template <DenseExpression Theta>
+  requires(DifferentiableFunction<Statistics, Scalar, Dim> &&
+           (detail::flat<Base> || DifferentiableFunction<Base, Scalar, Dim>))
+      Directional<typename Theta::Scalar> directional(const Vector& x, const Vector& v,
+                                                      const Theta& theta)
+  const {
+    using T = typename Theta::Scalar;
+    const auto along = variables_along<Scalar>(x, v);
+    const auto t = statistics_(along);
+    Directional<T> result{T(0), T(0)};
+    if constexpr (!detail::flat<Base>) {
+      const auto b = base_(along);
+      result = {T(b.first), T(b.second)};
+    }
+    for (Eigen::Index k = 0; k < theta.size(); ++k) {
+      result.first += theta(k) * t(k).first;
+      result.second += theta(k) * t(k).second;
+    }
+    return result;
+  }
+
+  /// theta . t(x) + b(x): log p_theta up to a constant in x.
+  template <DenseExpression Theta>
+  typename Theta::Scalar log_density(const Vector& x, const Theta& theta) const {
+    using T = typename Theta::Scalar;
+    const Eigen::Matrix<Scalar, K_, 1> t = statistics_(x);
+    T result(0);
+    if constexpr (!detail::flat<Base>) result = T(base_(x));
+    for (Eigen::Index k = 0; k < theta.size(); ++k) result += theta(k) * t(k);
+    return result;
   }
 
  private:

@@ -184,17 +184,16 @@ class QuadraticSummary {
 
   EIGEN_ALWAYS_INLINE void evaluate(Terms& at) const {
     const Statistics& statistics = family_.statistics();
-    detail::write_jacobian<Scalar, Dim, K>(statistics, at.x, at.columns);
     if constexpr (Weighting::uniform) {
-      detail::write_laplacian<Scalar, Dim, K>(statistics, at.x, at.linear);
+      detail::write_laplacian<Scalar, Dim, K>(statistics, at.x, at.columns, at.linear);
       if constexpr (!detail::flat<Base>) {
-        const Vector gradient = family_.base().gradient(at.x);
-        at.linear.noalias() += at.columns.lazyProduct(gradient);
-        at.constant = gradient.squaredNorm() / 2 + family_.base().curvature(at.x).sum();
+        const BaseAt base(family_.base(), at.x);
+        at.linear.noalias() += at.columns.lazyProduct(base.gradient);
+        at.constant = base.gradient.squaredNorm() / 2 + base.curvature.sum();
       }
     } else {
       using std::sqrt;
-      detail::write_curvature<Scalar, Dim, K>(statistics, at.x, at.curvature);
+      detail::write_curvature<Scalar, Dim, K>(statistics, at.x, at.columns, at.curvature);
       const BaseAt base(family_.base(), at.x);
       at.linear.setZero();
       at.constant = 0;
@@ -215,8 +214,7 @@ class QuadraticSummary {
 
     BaseAt(const Base& base, const Vector& x) : gradient(x.size()), curvature(x.size()) {
       if constexpr (!detail::flat<Base>) {
-        gradient = base.gradient(x);
-        curvature = base.curvature(x);
+        detail::write_base<Scalar, Dim>(base, x, gradient, curvature);
       }
     }
 
