@@ -81,6 +81,30 @@ struct Root {
   Values laplacian(const Vector& x) const { return Values(-0.25 / (x(0) * std::sqrt(x(0)))); }
 };
 
+// Visits now one statistic, now the other.
+struct Moody {
+  using Vector = Eigen::Matrix<double, 1, 1>;
+  Eigen::Vector2d operator()(const Vector& x) const {
+    return {x(0) > 0 ? x(0) : 0, x(0) > 0 ? 0 : x(0)};
+  }
+  template <class Visit>
+  void for_each_derivative(const Vector& x, Eigen::Index, Visit&& visit) const {
+    visit(x(0) > 0 ? 0 : 1, 1.0, 0.0);
+  }
+};
+
+// By hand without the second derivatives one by one: no generalized score matching.
+static_assert(sm::StatisticsFor<Mixed, double, 1> && !sm::KnowsCurvature<Mixed, double, 1>);
+static_assert(!sm::HasCurvature<MixedFamily> && sm::HasLaplacian<MixedFamily>);
+static_assert(sm::HasCurvature<sm::ExponentialFamily<double, 2, 4, Generic>>);
+static_assert(sm::HasDirectional<sm::ExponentialFamily<double, 2, 4, Generic>>);
+static_assert(!sm::HasDirectional<sm::PolynomialFamily<double, 4>>);
+// Neither generic nor by hand.
+struct Bare {
+  Eigen::Vector2d operator()(const Eigen::Matrix<double, 1, 1>& x) const { return {x(0), 1}; }
+};
+static_assert(!sm::StatisticsFor<Bare, double, 1>);
+
 // The definition: the mean of 1/2 |s|^2 + Laplacian.
 template <class F>
 double definition(const F& family, const typename F::Parameters& theta,
@@ -336,6 +360,14 @@ TEST_CASE("what cannot be summed is refused, named, and leaves no trace") {
   CHECK(contains(message_of([&] { lattice.distribution(Eigen::VectorXd::Zero(3)); }), "3 entries"));
   auto other = sm::ScoreMatchingLoss{}.summary(sm::PhiFourFamily<double>(4, sm::ring(4)));
   CHECK(contains(message_of([&] { spins.merge(other); }), "dimension 4; expected 9"));
+}
+
+TEST_CASE("statistics that visit now this, now that are refused") {
+  const sm::ExponentialFamily<double, 1, 2, Moody> family;
+  auto summary = sm::ScoreMatchingLoss{}.summary(family);
+  CHECK(contains(message_of([&] { summary.add(Eigen::RowVector3d(1, 2, -3)); }),
+                 "coordinate 0 visits other statistics at one sample than at another"));
+  CHECK(summary.count() == 0);
 }
 
 TEST_CASE("a quadratic form takes terms of any origin") {

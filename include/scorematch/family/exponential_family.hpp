@@ -31,11 +31,21 @@ struct DerivativeVisitor {
 template <int Dim>
 inline constexpr int chunk = Dim == Eigen::Dynamic || Dim > 8 ? 8 : Dim;
 
+template <class Scalar, int Dim>
+using ForwardPoint = Eigen::Matrix<ForwardCurvature<Scalar, chunk<Dim>>, Dim, 1>;
+
+// Whether a result is a Number or consists of them.
+template <class Result, class Number>
+inline constexpr bool carries = std::same_as<Result, Number>;
+template <DenseExpression Result, class Number>
+inline constexpr bool carries<Result, Number> = std::same_as<typename Result::Scalar, Number>;
+
 }  // namespace detail
 
 /// Statistics that say, coordinate by coordinate, which of them depend on it and how:
 /// `s.for_each_derivative(x, j, visit)` calls `visit(k, d_j t_k, d_jj t_k)` once for each statistic
-/// k that depends on x_j. The way to write many statistics of few coordinates each (a lattice).
+/// k that depends on x_j: the same ones in the same order at every x. The way to write many
+/// statistics of few coordinates each (a lattice).
 template <class S, class Scalar, int Dim>
 concept SparseStatistics = requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x,
                                     Eigen::Index j, detail::DerivativeVisitor<Scalar> visit) {
@@ -66,12 +76,14 @@ concept StatisticsByHand = SparseStatistics<S, Scalar, Dim> ||
     (HasJacobian<S, Scalar, Dim> &&
      (HasStatisticLaplacian<S, Scalar, Dim> || HasStatisticCurvature<S, Scalar, Dim>));
 
-/// A function of x that takes numbers which carry derivatives: statistics or a base measure written
-/// once, as a generic callable, and differentiated by the library.
+/// A function of x that takes numbers which carry derivatives and returns such numbers: statistics
+/// or a base measure written once, as a generic callable, and differentiated by the library.
+// Eigen converts matrices of any scalar types to each other, so that the result has to be asked.
 template <class S, class Scalar, int Dim>
-concept DifferentiableFunction = requires(
-    const S& s, const Eigen::Matrix<ForwardCurvature<Scalar, detail::chunk<Dim>>, Dim, 1>& x) {
+concept DifferentiableFunction = requires(const S& s, const detail::ForwardPoint<Scalar, Dim>& x) {
   s(x);
+  requires detail::carries < std::decay_t<decltype(s(x))>,
+  typename detail::ForwardPoint<Scalar, Dim>::Scalar > ;
 };
 
 /// What an `ExponentialFamily` takes for its statistics.

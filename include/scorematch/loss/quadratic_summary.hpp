@@ -107,7 +107,8 @@ class QuadraticSummary {
   // Small enough for a block of samples on the stack.
   static constexpr bool small =
       Dim != Eigen::Dynamic && K != Eigen::Dynamic && K <= 16 && K * Dim <= 128;
-  static constexpr bool sparse = !small && SparseStatistics<Statistics, Scalar, Dim>;
+  static constexpr bool sparse =
+      SparseStatistics<Statistics, Scalar, Dim> && (!small || detail::flat<Base>);
   static constexpr Eigen::Index gathered_columns = 256;
 
   struct Unweighted {
@@ -130,22 +131,66 @@ class QuadraticSummary {
     Terms(Eigen::Index d, Eigen::Index k) : x(d), columns(k, d), curvature(k, d), linear(k) {}
   };
 
-  // The statistics that depend on one coordinate.
-  struct Column {
-    std::conditional_t<K == Eigen::Dynamic, std::vector<Eigen::Index>,
-                       std::array<Eigen::Index, K == Eigen::Dynamic ? 1 : std::size_t(K)>>
-        index;
-    std::conditional_t<K == Eigen::Dynamic, std::vector<Sum>,
-                       std::array<Sum, K == Eigen::Dynamic ? 1 : std::size_t(K)>>
-        first;
-    std::size_t size = 0;
+  // The derivatives of the base measure at one sample; zeros where there is none.
+  struct BaseAt {
+    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, Vector> gradient;
+    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, Vector> curvature;
 
-    explicit Column(Eigen::Index k) {
-      if constexpr (K == Eigen::Dynamic) {
-        index.resize(std::size_t(k));
-        first.resize(std::size_t(k));
+    BaseAt(const Base& base, const Vector& x) : gradient(x.size()), curvature(x.size()) {
+      if constexpr (!detail::flat<Base>) {
+        detail::write_base<Scalar, Dim>(base, x, gradient, curvature);
       }
     }
+
+    Scalar gradient_at([[maybe_unused]] Eigen::Index j) const {
+      if constexpr (detail::flat<Base>) {
+        return Scalar(0);
+      } else {
+        return gradient(j);
+      }
+    }
+
+    Scalar constant([[maybe_unused]] Eigen::Index j, [[maybe_unused]] Scalar h,
+                    [[maybe_unused]] Scalar slope) const {
+      if constexpr (detail::flat<Base>) {
+        return Scalar(0);
+      } else {
+        return h * (gradient(j) * gradient(j) / 2 + curvature(j)) + slope * gradient(j);
+      }
+    }
+  };
+
+  // Samples whose statistics are taken coordinate by coordinate: for all of them together, so that
+  // the sums are dot products of the derivatives' columns. Entry (s, c) belongs to sample s and the
+  // c-th statistic that depends on the coordinate.
+  struct Block {
+    static constexpr Eigen::Index capacity = small ? 128 : 32;
+    static constexpr int Rows = small ? int(capacity) : Eigen::Dynamic;
+    static constexpr int Columns = small ? K : Eigen::Dynamic;
+    using Matrix = Eigen::Matrix<Sum, Rows, Columns>;
+    template <class T>
+    using List = std::conditional_t<small, std::array<T, std::size_t(capacity)>, std::vector<T>>;
+
+    List<Vector> x;
+    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, std::vector<BaseAt>> base;
+    Eigen::Matrix<Sum, Rows, 1> weight;
+    List<Eigen::Index> statistic;
+    Matrix first;   // sqrt(w h) d_j t
+    Matrix linear;  // w (h (d_jj t + d_j b d_j t) + h' d_j t)
+    Eigen::Index used = 0;
+
+    Block(Eigen::Index d, Eigen::Index k, Eigen::Index samples) {
+      if constexpr (!small) {
+        const Eigen::Index rows = (std::min)(samples, capacity);
+        x.assign(std::size_t(rows), Vector(d));
+        weight.resize(rows);
+        statistic.resize(std::size_t(k));
+        first.resize(rows, k);
+        linear.resize(rows, k);
+      }
+    }
+
+    bool full() const { return used == weight.size(); }
   };
 
   template <class W>
@@ -162,7 +207,7 @@ class QuadraticSummary {
   void add_block(const X& samples, const W& weights) {
     if (samples.cols() == 0) return;
     weighting_.require(samples);
-    if constexpr (sparse) {
+    if constexpr (sparse && !small) {
       if (samples.cols() == 1) {
         add_single(samples, weights);
         return;
@@ -206,35 +251,6 @@ class QuadraticSummary {
       }
     }
   }
-
-  // The derivatives of the base measure at one sample; zeros where there is none.
-  struct BaseAt {
-    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, Vector> gradient;
-    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, Vector> curvature;
-
-    BaseAt(const Base& base, const Vector& x) : gradient(x.size()), curvature(x.size()) {
-      if constexpr (!detail::flat<Base>) {
-        detail::write_base<Scalar, Dim>(base, x, gradient, curvature);
-      }
-    }
-
-    Scalar gradient_at([[maybe_unused]] Eigen::Index j) const {
-      if constexpr (detail::flat<Base>) {
-        return Scalar(0);
-      } else {
-        return gradient(j);
-      }
-    }
-
-    Scalar constant([[maybe_unused]] Eigen::Index j, [[maybe_unused]] Scalar h,
-                    [[maybe_unused]] Scalar slope) const {
-      if constexpr (detail::flat<Base>) {
-        return Scalar(0);
-      } else {
-        return h * (gradient(j) * gradient(j) / 2 + curvature(j)) + slope * gradient(j);
-      }
-    }
-  };
 
   // A block of samples makes one long column of each derivative, and the sums are dot products of
   // those. What is zero all over the block is left out: most of D is, in most families.
@@ -318,48 +334,88 @@ class QuadraticSummary {
 
   template <class X, class W>
   void sum_sparse(Sums& part, const X& samples, const W& weights) const {
-    Vector x(dimension());
-    Column column(family_.parameter_count());
+    Block block(dimension(), family_.parameter_count(), samples.cols());
     for (Eigen::Index n = 0; n < samples.cols(); ++n) {
       const Sum w = weight_of(weights, n);
       if (!(w > 0)) continue;
-      read(samples, n, x);
-      add_sparse(part, x, w, column);
+      push(block, samples, n, w);
+      if (block.full()) flush(part, block);
     }
+    if (block.used > 0) flush(part, block);
+  }
+
+  template <class X>
+  void push(Block& block, const X& samples, Eigen::Index n, Sum w) const {
+    Vector& x = block.x[std::size_t(block.used)];
+    read(samples, n, x);
+    if constexpr (!detail::flat<Base>) block.base.emplace_back(family_.base(), x);
+    block.weight(block.used++) = w;
   }
 
   template <class Target>
-  EIGEN_ALWAYS_INLINE void add_sparse(Target& sums, const Vector& x, Sum w, Column& column) const {
+  void flush(Target& sums, Block& block) const {
+    add_sparse(sums, block);
+    block.used = 0;
+    if constexpr (!detail::flat<Base>) block.base.clear();
+  }
+
+  template <class Target>
+  void add_sparse(Target& sums, Block& block) const {
+    using std::sqrt;
     const Statistics& statistics = family_.statistics();
-    const BaseAt base(family_.base(), x);
-    const Eigen::Index d = Dim == Eigen::Dynamic ? x.size() : Eigen::Index(Dim);
+    const Eigen::Index d = dimension();
+    const Eigen::Index used = block.used;
+    for (Eigen::Index s = 0; s < used; ++s) sums.weight += block.weight(s);
     for (Eigen::Index j = 0; j < d; ++j) {
-      Scalar h(1);
-      Scalar slope(0);
-      if constexpr (!Weighting::uniform) {
-        const auto weight = weighting_.weight(j, x(j));
-        h = weight.h;
-        slope = weight.slope;
+      Eigen::Index size = 0;
+      for (Eigen::Index s = 0; s < used; ++s) {
+        const Vector& x = block.x[std::size_t(s)];
+        Scalar h(1);
+        Scalar slope(0);
+        if constexpr (!Weighting::uniform) {
+          const auto weight = weighting_.weight(j, x(j));
+          h = weight.h;
+          slope = weight.slope;
+        }
+        Scalar by_first = slope;
+        const Sum w = block.weight(s);
+        if constexpr (!detail::flat<Base>) {
+          const BaseAt& base = block.base[std::size_t(s)];
+          by_first += h * base.gradient_at(j);
+          sums.constant += w * static_cast<Sum>(base.constant(j, h, slope));
+        }
+        const Sum root = sqrt(w * static_cast<Sum>(h));
+        Eigen::Index c = 0;
+        bool same = true;
+        statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
+          if (s == 0) {
+            block.statistic[std::size_t(c)] = k;
+          } else {
+            same = same && c < size && block.statistic[std::size_t(c)] == k;
+            if (!same) return;
+          }
+          block.first(s, c) = root * static_cast<Sum>(first);
+          block.linear(s, c) = w * static_cast<Sum>(h * second + by_first * first);
+          ++c;
+        });
+        if (s == 0) size = c;
+        if (!same || c != size) {
+          detail::fail("for_each_derivative of coordinate ", j,
+                       " visits other statistics at one sample than at another; expected the same, "
+                       "in the same order");
+        }
       }
-      const Scalar by_first = slope + h * base.gradient_at(j);
-      column.size = 0;
-      statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
-        column.index[column.size] = k;
-        column.first[column.size] = static_cast<Sum>(first);
-        ++column.size;
-        sums.linear(k) += w * static_cast<Sum>(h * second + by_first * first);
-      });
-      sums.constant += w * static_cast<Sum>(base.constant(j, h, slope));
-      for (std::size_t a = 0; a < column.size; ++a) {
-        const Sum factor = w * static_cast<Sum>(h) * column.first[a];
-        for (std::size_t b = 0; b <= a; ++b) {
-          const Eigen::Index row = (std::max)(column.index[a], column.index[b]);
-          sums.quadratic(row, (std::min)(column.index[a], column.index[b])) +=
-              factor * column.first[b];
+      for (Eigen::Index a = 0; a < size; ++a) {
+        const Eigen::Index k = block.statistic[std::size_t(a)];
+        const auto column = block.first.col(a).head(used);
+        sums.linear(k) += block.linear.col(a).head(used).sum();
+        for (Eigen::Index b = 0; b <= a; ++b) {
+          const Eigen::Index other = block.statistic[std::size_t(b)];
+          sums.quadratic((std::max)(k, other), (std::min)(k, other)) +=
+              column.dot(block.first.col(b).head(used));
         }
       }
     }
-    sums.weight += w;
   }
 
   // Sums of which only the diagonal is kept: by Cauchy and Schwarz, no entry of the quadratic term
@@ -388,13 +444,12 @@ class QuadraticSummary {
   void add_single(const X& samples, const W& weights) {
     const Sum w = weight_of(weights, 0);
     if (!(w > 0)) return;
-    Vector x(dimension());
-    read(samples, 0, x);
-    Column column(family_.parameter_count());
+    Block block(dimension(), family_.parameter_count(), 1);
+    push(block, samples, 0, w);
     Margins margins(form_.sums_);
-    add_sparse(margins, x, w, column);
+    add_sparse(margins, block);
     if (!detail::representable<Scalar>(margins)) explain_rejection(samples, weights);
-    add_sparse(form_.sums_, x, w, column);
+    add_sparse(form_.sums_, block);
   }
 
   // Called when the sums are not finite: finds what to blame.
