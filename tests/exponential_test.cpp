@@ -72,6 +72,14 @@ struct GenericBowl {
   }
 };
 
+struct Logarithm {
+  template <class X>
+  auto operator()(const X& x) const {
+    using std::log;
+    return Eigen::Matrix<typename X::Scalar, 1, 1>(log(x(0)));
+  }
+};
+
 // sqrt(x): no derivative at 0, NaN below.
 struct Root {
   using Vector = Eigen::Matrix<double, 1, 1>;
@@ -368,6 +376,25 @@ TEST_CASE("statistics that visit now this, now that are refused") {
   CHECK(contains(message_of([&] { summary.add(Eigen::RowVector3d(1, 2, -3)); }),
                  "coordinate 0 visits other statistics at one sample than at another"));
   CHECK(summary.count() == 0);
+}
+
+TEST_CASE("statistics that are not what the family was told are refused") {
+  const Eigen::MatrixXd x = Eigen::MatrixXd::Ones(2, 3);
+  const auto add_to = [&](const auto& family) {
+    return message_of([&] { sm::ScoreMatchingLoss{}.summary(family).add(x); });
+  };
+  CHECK(contains(add_to(RichFamily(2, 3)), "jacobian is 4 x 2; expected 3 x 2"));
+  const sm::ExponentialFamily<double, Eigen::Dynamic, Eigen::Dynamic, Generic> generic(2, 5);
+  CHECK(contains(add_to(generic), "values are 4 x 1; expected 5 x 1"));
+  using Angles = sm::VonMisesStatistics<double, Eigen::Dynamic>;
+  const sm::ExponentialFamily<double, Eigen::Dynamic, Eigen::Dynamic, Angles> angles(
+      2, 3, Angles(2, {}, sm::Couplings::shared, sm::Fields::per_site));
+  CHECK(contains(add_to(angles), "visits statistic 3; expected each of the 3"));
+  // log(x) has finite derivatives where it is not itself.
+  const sm::ExponentialFamily<double, 1, 1, Logarithm> logarithm;
+  auto summary = sm::ScoreMatchingLoss{}.summary(logarithm);
+  CHECK(contains(message_of([&] { summary.add(Eigen::RowVector2d(1, -1)); }),
+                 "statistic 0 at samples(row 0, column 1) = -1 are not finite"));
 }
 
 TEST_CASE("a quadratic form takes terms of any origin") {

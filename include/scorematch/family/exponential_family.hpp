@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/derivative/differentiate.hpp>
 #include <scorematch/derivative/forward_curvature.hpp>
 #include <scorematch/derivative/forward_laplacian.hpp>
 #include <scorematch/derivative/functions.hpp>
@@ -11,6 +12,7 @@
 
 #include <Eigen/Core>
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -27,12 +29,8 @@ struct DerivativeVisitor {
   void operator()(Eigen::Index, Scalar, Scalar) const {}
 };
 
-// Variables that one pass differentiates by.
-template <int Dim>
-inline constexpr int chunk = Dim == Eigen::Dynamic || Dim > 8 ? 8 : Dim;
-
 template <class Scalar, int Dim>
-using ForwardPoint = Eigen::Matrix<ForwardCurvature<Scalar, chunk<Dim>>, Dim, 1>;
+using ForwardPoint = Eigen::Matrix<ForwardCurvature<Scalar, pass_width<Dim>>, Dim, 1>;
 
 // Whether a result is a Number or consists of them.
 template <class Result, class Number>
@@ -119,32 +117,39 @@ namespace detail {
 template <class Base>
 inline constexpr bool flat = std::same_as<Base, FlatBase>;
 
-// Calls `visit(k, j, first, second)` with what one pass over a callable yields of entry k by
-// coordinate j; `second` is the Laplacian of the pass, given once, at its first coordinate.
-template <class Scalar, int Dim, class Function, class Visit>
-void for_each_gradient(const Function& function, const Eigen::Matrix<Scalar, Dim, 1>& x,
-                       Visit&& visit) {
-  using Number = ForwardLaplacian<Scalar, chunk<Dim>>;
-  for (Eigen::Index first = 0; first < x.size(); first += Number::Variables) {
-    const auto t = function(variables<Number>(x, first));
-    for (Eigen::Index k = 0; k < t.size(); ++k) {
-      for (Eigen::Index j = first; j < x.size() && j < first + Number::Variables; ++j) {
-        visit(k, j, t(k).gradient[std::size_t(j - first)], j == first ? t(k).laplacian : Scalar(0));
-      }
-    }
+// What a user's member returns has the shape that the family promises.
+template <class Matrix>
+void require_shape(const char* what, const Matrix& matrix, Eigen::Index rows,
+                   Eigen::Index columns) {
+  if (matrix.rows() != rows || matrix.cols() != columns) {
+    fail("the statistics' ", what, matrix.rows(), " x ", matrix.cols(), "; expected ", rows, " x ",
+         columns);
   }
 }
 
-// The same with `second` the second derivative by coordinate j.
-template <class Scalar, int Dim, class Function, class Visit>
-void for_each_curvature(const Function& function, const Eigen::Matrix<Scalar, Dim, 1>& x,
-                        Visit&& visit) {
-  using Number = ForwardCurvature<Scalar, chunk<Dim>>;
-  for (Eigen::Index first = 0; first < x.size(); first += Number::Variables) {
-    const auto t = function(variables<Number>(x, first));
-    for (Eigen::Index k = 0; k < t.size(); ++k) {
-      for (Eigen::Index j = first; j < x.size() && j < first + Number::Variables; ++j) {
-        visit(k, j, t(k).gradient[std::size_t(j - first)], t(k).curvature[std::size_t(j - first)]);
+// Differentiates a callable of `count` values in passes over the coordinates of x:
+// `visit(k, j, first, second)` takes what a pass yields of value k by coordinate j. Of a
+// ForwardLaplacian, `second` is the Laplacian of the pass, given once, at its first coordinate; of
+// a ForwardCurvature, the second derivative by j. It is NaN where the value is not finite: log(x)
+// has derivatives at a negative x.
+template <class Number, class Scalar, int Dim, class Function, class Visit>
+void for_each_forward(const Function& function, const Eigen::Matrix<Scalar, Dim, 1>& x,
+                      Eigen::Index count, Visit&& visit) {
+  for (Eigen::Index begin = 0; begin < x.size(); begin += Number::Variables) {
+    const auto t = function(variables<Number>(x, begin));
+    require_shape("values are ", t, count, 1);
+    const Eigen::Index end = (std::min)(x.size(), begin + Number::Variables);
+    for (Eigen::Index k = 0; k < count; ++k) {
+      const Scalar unless_finite = guard_of(t(k));
+      for (Eigen::Index j = begin; j < end; ++j) {
+        const std::size_t variable = std::size_t(j - begin);
+        Scalar second(0);
+        if constexpr (std::same_as<Number, ForwardLaplacian<Scalar, Number::Variables>>) {
+          if (j == begin) second = t(k).laplacian;
+        } else {
+          second = t(k).curvature[variable];
+        }
+        visit(k, j, t(k).gradient[variable], second + unless_finite);
       }
     }
   }
@@ -165,19 +170,23 @@ void write_laplacian(const Statistics& statistics, const Eigen::Matrix<Scalar, D
       });
     }
   } else if constexpr (HasJacobian<Statistics, Scalar, Dim>) {
+    const Eigen::Index count = laplacian.size();
     jacobian = statistics.jacobian(x);
     if constexpr (HasStatisticLaplacian<Statistics, Scalar, Dim>) {
       laplacian = statistics.laplacian(x);
     } else {
       laplacian = statistics.curvature(x).rowwise().sum();
     }
+    require_shape("jacobian is ", jacobian, count, x.size());
+    require_shape("laplacian is ", laplacian, count, 1);
   } else {
     laplacian.setZero();
-    for_each_gradient(statistics, x,
-                      [&](Eigen::Index k, Eigen::Index j, Scalar first, Scalar second) {
-                        jacobian(k, j) = first;
-                        laplacian(k) += second;
-                      });
+    for_each_forward<ForwardLaplacian<Scalar, pass_width<Dim>>>(
+        statistics, x, laplacian.size(),
+        [&](Eigen::Index k, Eigen::Index j, Scalar first, Scalar second) {
+          jacobian(k, j) = first;
+          laplacian(k) += second;
+        });
   }
 }
 
@@ -198,14 +207,18 @@ void write_curvature(const Statistics& statistics, const Eigen::Matrix<Scalar, D
     }
   } else if constexpr (HasJacobian<Statistics, Scalar, Dim> &&
                        HasStatisticCurvature<Statistics, Scalar, Dim>) {
+    const Eigen::Index count = jacobian.rows();
     jacobian = statistics.jacobian(x);
     curvature = statistics.curvature(x);
+    require_shape("jacobian is ", jacobian, count, x.size());
+    require_shape("curvature is ", curvature, count, x.size());
   } else {
-    for_each_curvature(statistics, x,
-                       [&](Eigen::Index k, Eigen::Index j, Scalar first, Scalar second) {
-                         jacobian(k, j) = first;
-                         curvature(k, j) = second;
-                       });
+    for_each_forward<ForwardCurvature<Scalar, pass_width<Dim>>>(
+        statistics, x, jacobian.rows(),
+        [&](Eigen::Index k, Eigen::Index j, Scalar first, Scalar second) {
+          jacobian(k, j) = first;
+          curvature(k, j) = second;
+        });
   }
 }
 
@@ -223,10 +236,11 @@ void write_base(const Base& base, const Eigen::Matrix<Scalar, Dim, 1>& x,
     const auto one = [&base](const auto& at) {
       return Eigen::Matrix<std::decay_t<decltype(base(at))>, 1, 1>(base(at));
     };
-    for_each_curvature(one, x, [&](Eigen::Index, Eigen::Index j, Scalar first, Scalar second) {
-      gradient(j) = first;
-      curvature(j) = second;
-    });
+    for_each_forward<ForwardCurvature<Scalar, pass_width<Dim>>>(
+        one, x, 1, [&](Eigen::Index, Eigen::Index j, Scalar first, Scalar second) {
+          gradient(j) = first;
+          curvature(j) = second;
+        });
   }
 }
 

@@ -389,6 +389,11 @@ class QuadraticSummary {
         bool same = true;
         statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
           if (s == 0) {
+            const Eigen::Index count = family_.parameter_count();
+            if (k < 0 || k >= count || c >= count) {
+              detail::fail("for_each_derivative of coordinate ", j, " visits statistic ", k,
+                           "; expected each of the ", count, " statistics at most once");
+            }
             block.statistic[std::size_t(c)] = k;
           } else {
             same = same && c < size && block.statistic[std::size_t(c)] == k;
