@@ -172,6 +172,8 @@ class GaussianFamily {
     Matrix lower(dimension(), dimension());
     unpack_cholesky(theta, lower);
     return Distribution::from_cholesky(theta.head(dimension()), lower);
+  }
+
   // L and L^-1 (x - mu).
   template <class T>
   struct Whitened {
