@@ -85,6 +85,13 @@ concept HasMinimizer = Objective<O, Parameters> && requires(O& objective) {
   { objective.minimizer() } -> std::convertible_to<Parameters>;
 };
 
+/// One that also knows the value there, for less than an evaluation costs. Law: `minimum()` is the
+/// value at `minimizer()` up to rounding, and not finite where that is not.
+template <class O, class Parameters>
+concept HasMinimum = HasMinimizer<O, Parameters> && requires(O& objective) {
+  { objective.minimum() } -> std::convertible_to<typename Parameters::Scalar>;
+};
+
 /// An objective that can tell, before any step, that it has no minimum.
 template <class O>
 concept DetectsUnbounded = requires(const O& objective) {

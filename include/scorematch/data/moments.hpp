@@ -3,6 +3,7 @@
 #include <scorematch/concepts.hpp>
 #include <scorematch/data/samples.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/detail/triangular.hpp>
 
 #include <Eigen/Core>
 
@@ -75,9 +76,9 @@ class Moments {
     for (Eigen::Index j = 0; j < dimension(); ++j) {
       for (Eigen::Index i = j; i < dimension(); ++i) {
         result(i, j) = static_cast<Scalar>(sums_.scatter(i, j) / sums_.weight);
-        result(j, i) = result(i, j);
       }
     }
+    detail::mirror_lower(result);
     return result;
   }
 

@@ -3,7 +3,6 @@
 
 #include <scorematch/detail/triangular.hpp>
 
-#include <Eigen/Cholesky>
 #include <Eigen/Core>
 
 #include <algorithm>
@@ -22,16 +21,16 @@ bool semidefinite_cholesky(Matrix& r, Scalar negligible) {
   const Eigen::Index d = r.rows();
   bool full_rank = true;
   for (Eigen::Index j = 0; j < d; ++j) {
-    Scalar pivot = r(j, j);
-    for (Eigen::Index k = 0; k < j; ++k) pivot -= r(j, k) * r(j, k);
+    for (Eigen::Index k = 0; k < j; ++k) {
+      for (Eigen::Index i = j; i < d; ++i) r(i, j) -= r(i, k) * r(j, k);
+    }
+    const Scalar pivot = r(j, j);
     const bool zero = !(pivot > negligible);
     full_rank = full_rank && !zero;
     const Scalar diagonal = zero ? Scalar(0) : sqrt(pivot);
     r(j, j) = diagonal;
     for (Eigen::Index i = j + 1; i < d; ++i) {
-      Scalar sum = r(i, j);
-      for (Eigen::Index k = 0; k < j; ++k) sum -= r(i, k) * r(j, k);
-      r(i, j) = zero ? Scalar(0) : sum / diagonal;
+      r(i, j) = zero ? Scalar(0) : r(i, j) / diagonal;
       r(j, i) = Scalar(0);
     }
   }
@@ -45,11 +44,11 @@ template <class Matrix>
 typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower) {
   using Scalar = typename Matrix::Scalar;
   const Eigen::Index d = lower.rows();
-  Eigen::Matrix<Scalar, Matrix::RowsAtCompileTime, 1> v(d);
-  for (Eigen::Index i = 0; i < d; ++i) {
-    Scalar sum(0);
-    for (Eigen::Index k = 0; k < i; ++k) sum -= lower(i, k) * v(k);
-    v(i) = (sum < 0 ? sum - Scalar(1) : sum + Scalar(1)) / lower(i, i);
+  using Vector = Eigen::Matrix<Scalar, Matrix::RowsAtCompileTime, 1>;
+  Vector v = Vector::Zero(d);  // first the sums of the rows so far, then the solution
+  for (Eigen::Index k = 0; k < d; ++k) {
+    v(k) = (v(k) < 0 ? v(k) - Scalar(1) : v(k) + Scalar(1)) / lower(k, k);
+    for (Eigen::Index i = k + 1; i < d; ++i) v(i) -= lower(i, k) * v(k);
   }
   solve_transposed_lower(lower, v);
   Scalar eigenvalue(0);
@@ -89,48 +88,44 @@ struct CovarianceRoot {
     for (Eigen::Index i = 0; i < d; ++i) {
       scale(i) = covariance(i, i) >= smallest ? sqrt(covariance(i, i)) : Scalar(0);
     }
-    bool finite = true;
-    for (Eigen::Index j = 0; j < d; ++j) {
-      for (Eigen::Index i = j; i < d; ++i) {
-        Scalar r(0);
-        if (scale(i) > 0 && scale(j) > 0) {
-          r = i == j ? Scalar(1) : covariance(i, j) / scale(i) / scale(j);
-        }
-        finite = finite && r - r == 0;
-        lower(i, j) = r;
-        lower(j, i) = r;
-      }
-    }
-    // A pivot that is NaN would pass for zero here, and Eigen's LLT reports success on it.
-    if (!finite) {
+    // A pivot that is NaN would pass for zero.
+    if (!write_correlation(covariance, scale)) {
       lower.setZero();
       return;
     }
-    factor();
+    const Scalar negligible = Scalar(d) * std::numeric_limits<Scalar>::epsilon();
+    if constexpr (unrolled<Matrix>) {
+      positive_definite = semidefinite_cholesky(lower, negligible);
+    } else {
+      positive_definite = blocked::cholesky(blocked::write(lower, 0, 0, d, d), negligible);
+      if (!positive_definite) {
+        write_correlation(covariance, scale);
+        semidefinite_cholesky(lower, negligible);
+      }
+    }
     singular = !positive_definite || smallest_eigenvalue(lower) <= Scalar(d) * rounding;
     for (Eigen::Index j = 0; j < d; ++j) {
+      for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = Scalar(0);
       for (Eigen::Index i = j; i < d; ++i) lower(i, j) *= scale(i);
     }
   }
 
  private:
-  void factor() {
-    const Scalar negligible = Scalar(lower.rows()) * std::numeric_limits<Scalar>::epsilon();
-    if constexpr (unrolled<Matrix>) {
-      positive_definite = semidefinite_cholesky(lower, negligible);
-    } else {
-      const Eigen::LLT<Matrix> llt(lower);
-      positive_definite = llt.info() == Eigen::Success &&
-                          llt.matrixLLT().diagonal().cwiseAbs2().minCoeff() > negligible;
-      if (positive_definite) {
-        lower = llt.matrixLLT();
-        for (Eigen::Index j = 0; j < lower.cols(); ++j) {
-          for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = Scalar(0);
-        }
-      } else {
-        semidefinite_cholesky(lower, negligible);
+  // The lower triangle of R; false where an entry is not finite.
+  bool write_correlation(const Matrix& covariance, const Vector& scale) {
+    const Eigen::Index d = covariance.rows();
+    const Vector inverse =
+        scale.unaryExpr([](Scalar s) { return s > 0 ? Scalar(1) / s : Scalar(0); });
+    int bad = 0;
+    for (Eigen::Index j = 0; j < d; ++j) {
+      lower(j, j) = scale(j) > 0 ? Scalar(1) : Scalar(0);
+      for (Eigen::Index i = j + 1; i < d; ++i) {
+        const Scalar r = covariance(i, j) * inverse(i) * inverse(j);
+        bad |= !(r - r == 0);
+        lower(i, j) = r;
       }
     }
+    return bad == 0;
   }
 };
 

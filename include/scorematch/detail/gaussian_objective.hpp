@@ -13,6 +13,7 @@
 #include <limits>
 #include <numbers>
 #include <type_traits>
+#include <utility>
 
 namespace scorematch::detail {
 
@@ -32,7 +33,7 @@ class GaussianObjective {
 
   GaussianObjective(const Family& family, const Moments<Scalar, Dim>& moments)
       : family_(family),
-        root_(Matrix::Zero(family.dimension(), family.dimension())),
+        root_(family.dimension(), family.dimension()),
         workspace_(family.dimension()) {
     const Eigen::Index d = family.dimension();
     if (moments.dimension() != d) {
@@ -43,8 +44,12 @@ class GaussianObjective {
     mean_ = moments.mean();
     const Matrix covariance = moments.covariance();
     for (int k = 0; k < lanes_of<Scalar>; ++k) {
-      const CovarianceRoot<LaneOf<Scalar>, Dim> root(lane_of(covariance, k));
-      set_lane(root_, k, root.lower);
+      CovarianceRoot<LaneOf<Scalar>, Dim> root(lane_of(covariance, k));
+      if constexpr (lanes_of<Scalar> == 1) {
+        root_ = std::move(root.lower);
+      } else {
+        set_lane(root_, k, root.lower);
+      }
       set_lane(unbounded_, k, root.singular);
     }
   }
@@ -86,7 +91,7 @@ class GaussianObjective {
 
     explicit Workspace(Eigen::Index d)
         : lower(d, d),
-          inverse(d, d),
+          inverse(Matrix::Zero(d, d)),
           residual(d),
           by_mean(d),
           error(d, d),
@@ -119,10 +124,18 @@ class GaussianObjective {
     invert_lower(at.lower, at.inverse);
     apply_lower(at.inverse, at.residual);
     multiply_lower(at.inverse, root_, at.first);
-    at.error.setIdentity();
-    subtract_gram_of_rows(at.first, at.error);
-    for (Eigen::Index j = 0; j < d; ++j) {
-      for (Eigen::Index i = 0; i < d; ++i) at.error(i, j) -= at.residual(i) * at.residual(j);
+    identity_minus_grams(at.first, at.residual, at.error);
+    return inside;
+  }
+
+  // Whether `minimizer()` is in the domain that `whiten` asks for.
+  Mask minimizer_inside(int power) const {
+    using std::abs;
+    using std::log;
+    const Scalar limit = log_of_largest() / Scalar(power);
+    Mask inside = true;
+    for (Eigen::Index i = 0; i < root_.rows(); ++i) {
+      inside = inside & (abs(log(root_(i, i))) <= limit);
     }
     return inside;
   }
@@ -146,11 +159,13 @@ class GaussianObjective {
   EIGEN_ALWAYS_INLINE void pack_gradient(const Vector& by_mean, const Matrix& by_lower,
                                          const Matrix& lower, Parameters& gradient) const {
     const Eigen::Index d = family_.dimension();
-    for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
+    for (Eigen::Index i = 0; i < d; ++i) {
       gradient(i) = by_mean(i);
       gradient(d + i) = by_lower(i, i) * lower(i, i);
-      for (Eigen::Index j = 0; j < i; ++j) gradient(k++) = by_lower(i, j);
     }
+    for_each_below<Matrix>(d, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
+      gradient(2 * d + place) = by_lower(i, j);
+    });
   }
 
   Family family_;

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <numbers>
 #include <string>
+#include <utility>
 
 namespace scorematch {
 
@@ -85,10 +86,10 @@ class GaussianFamily {
     const Eigen::Index d = dimension();
     Parameters theta(parameter_count());
     theta.head(d) = mean;
-    for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
-      theta(d + i) = log(lower(i, i));
-      for (Eigen::Index j = 0; j < i; ++j) theta(k++) = lower(i, j);
-    }
+    for (Eigen::Index i = 0; i < d; ++i) theta(d + i) = log(lower(i, i));
+    detail::for_each_below<Matrix>(d, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
+      theta(2 * d + place) = lower(i, j);
+    });
     return theta;
   }
 
@@ -98,13 +99,13 @@ class GaussianFamily {
     using std::exp;
     using T = typename Lower::Scalar;
     const Eigen::Index d = dimension();
-    for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
-      for (Eigen::Index j = 0; j < i; ++j) {
-        lower(i, j) = theta(k++);
-        lower(j, i) = T(0);
-      }
-      lower(i, i) = exp(theta(d + i));
+    for (Eigen::Index j = 0; j < d; ++j) {
+      for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = T(0);
+      lower(j, j) = exp(theta(d + j));
     }
+    detail::for_each_below<Lower>(d, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
+      lower(i, j) = theta(2 * d + place);
+    });
   }
 
   /// grad_x log p = -P (x - mu), with theta in Scalar or in numbers over it. Unchecked, as are the
@@ -171,7 +172,7 @@ class GaussianFamily {
     require_parameters(theta);
     Matrix lower(dimension(), dimension());
     unpack_cholesky(theta, lower);
-    return Distribution::from_cholesky(theta.head(dimension()), lower);
+    return Distribution::from_cholesky(theta.head(dimension()), std::move(lower));
   }
 
   // L and L^-1 (x - mu).
@@ -197,7 +198,9 @@ class GaussianFamily {
     if (theta.size() != parameter_count()) {
       detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
     }
-    for (Eigen::Index i = 0; i < theta.size(); ++i) {
+    int bad = 0;  // without a branch for each entry
+    for (Eigen::Index i = 0; i < theta.size(); ++i) bad |= !(theta(i) - theta(i) == 0);
+    for (Eigen::Index i = 0; bad != 0 && i < theta.size(); ++i) {
       if (!isfinite(theta(i))) {
         detail::fail(detail::entry("theta", i, theta(i)), "; expected a finite value");
       }
