@@ -214,6 +214,37 @@ TEST_CASE("Lbfgs allocates nothing for fixed sizes, whatever its history") {
   };
   check(Eigen::Matrix<double, 1, 1>(2.0));
   check(Eigen::Matrix<double, 152, 1>(Eigen::Matrix<double, 152, 1>::Ones()));
+namespace {
+
+struct CoupledWells {
+  template <class X, class Theta>
+  auto operator()(const X& x, const Theta& theta) const {
+    using std::exp;
+    return theta(0) * x.squaredNorm() - (x.array() * x.array()).matrix().squaredNorm() / 4 +
+           sm::logsumexp(x) * theta(1) - exp(x.sum() * theta(2));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("energies of fixed size allocate nothing once the samples are stored") {
+  Rng rng(4);
+  const Eigen::Matrix3Xd samples = random_samples<double, 3>(3, 50, rng);
+  const auto family = sm::energy_family<3>(CoupledWells{}, Eigen::Vector3d(0.1, 0.2, 0.1));
+  sm::SampleSet<double, 3> set;
+  set.add(samples);
+  auto objective = sm::ScoreMatchingLoss{}.objective(family, set);
+  const NoAllocation guard;
+  const auto minimum = sm::minimize(sm::Momentum{.max_iterations = 20}, objective, family.start());
+  const auto density = family.distribution(minimum.parameters);
+  const Eigen::Vector3d x = samples.col(1);
+  const auto curvature = family.score_and_curvature(x, minimum.parameters);
+  const auto line = family.directional(x, x, minimum.parameters);
+  const double sum = density.score(x).sum() + density.laplacian(x) +
+                     density.unnormalized_log_density(x) + curvature.curvature.sum() + line.second;
+  CHECK(guard.count() == 0);
+  Eigen::internal::set_is_malloc_allowed(true);
+  CHECK(std::isfinite(sum));
 }
 
 TEST_CASE("the notebook's fit allocates nothing") {

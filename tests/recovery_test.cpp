@@ -191,7 +191,7 @@ void check_recovery(const F& plain, const typename F::Parameters& truth, Eigen::
 
 TEST_CASE("Student t recovers its parameters") {
   const sm::StudentTFamily<double, 1> family;
-  check_recovery(family, Eigen::Vector3d(0.5, 0.2, std::log(3.0)), 600);
+  check_recovery(family, Eigen::Vector3d(0.5, 0.2, std::log(3.0)), 2000);
 }
 
 TEST_CASE("a mixture recovers its parameters") {

@@ -33,7 +33,7 @@ struct MultiStart {
 ///
 /// **Cost** of m fits.
 ///
-/// **Example** docs/snippets/mixture.cpp
+/// **Example** docs/snippets/energies.cpp
 template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
           DenseExpression Starts>
 MultiStart<F> multi_start(const F& family, const L& loss, const Optimizer& optimizer,

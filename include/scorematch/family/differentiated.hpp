@@ -16,7 +16,7 @@ namespace scorematch {
 ///
 /// **Allocation** none for a fixed Dim.
 ///
-/// **Example** examples/own_energy.cpp
+/// **Example** docs/energies.md
 template <class F, class Scalar, int Dim>
 class Differentiated {
  public:

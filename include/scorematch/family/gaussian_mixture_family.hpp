@@ -34,7 +34,7 @@ namespace scorematch {
 /// weights: score matching sees only slopes of log p, so that weights are known well only where
 /// components overlap (Wenliang and Kanagawa 2020).
 ///
-/// **Example** docs/snippets/mixture.cpp
+/// **Example** docs/snippets/energies.cpp
 template <Real Scalar_, int Dim_, int Components_>
 class GaussianMixtureFamily
     : public Differentiated<GaussianMixtureFamily<Scalar_, Dim_, Components_>, Scalar_, Dim_> {

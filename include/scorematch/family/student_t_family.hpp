@@ -22,8 +22,9 @@ namespace scorematch {
 ///
 /// **Math** log p = c - (nu + Dim)/2 log(1 + q/nu), q as in `StudentT`. Where the samples are no
 /// heavier in the tails than a Gaussian, the loss falls as nu grows without end: the fit then
-/// stops far out, at a Gaussian for all that matters. The loss also falls without end where the
-/// scale shrinks with the location on a single sample; such a walk does not converge.
+/// stops far out, at a Gaussian for all that matters. The loss also falls without end where nu goes
+/// to 0 and the location sits on a single sample; such a walk does not converge. A thousand
+/// samples or fewer may have no other minimum to offer.
 ///
 /// **Example** tests/energy_test.cpp
 template <Real Scalar_, int Dim_ = Eigen::Dynamic>

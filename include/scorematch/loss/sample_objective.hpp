@@ -144,8 +144,9 @@ class SampleObjective {
   void require_finite_losses() {
     const Parameters start = family_.start();
     for (Eigen::Index j = 0; j < samples_.size(); ++j) {
-      const Scalar loss = loss_of(j, start);
+      Scalar loss = loss_of(j, start);
       if (!std::isfinite(loss)) {
+        if (std::isnan(loss)) loss = std::numeric_limits<Scalar>::quiet_NaN();  // without a sign
         detail::fail("the loss of samples(column ", j, ") is ", loss,
                      " at the start of the family, ",
                      detail::entry("samples", Eigen::Index(0), j, x_(0)),
