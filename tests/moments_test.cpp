@@ -101,6 +101,97 @@ TEST_CASE(
   check(std::integral_constant<int, Eigen::Dynamic>{}, 40);
 }
 
+// Each of these would cost digits where blocks are summed about a point far from their mean.
+TEST_CASE("many blocks of drifting, sorted, jumping, skewed and constant samples keep 13 digits") {
+  Rng rng(11);
+  const auto check = [&]<int Dim>(std::integral_constant<int, Dim>) {
+    CAPTURE(Dim);
+    const Eigen::Index n = 3 * 4096 / Dim + 77;
+    const Eigen::MatrixXd noise = normals<double>(Dim, n, rng);
+    const Eigen::MatrixXd mixed =
+        (Eigen::MatrixXd::Identity(Dim, Dim) + 0.3 * normals<double>(Dim, Dim, rng)) * noise;
+    const Eigen::RowVectorXd time = Eigen::RowVectorXd::LinSpaced(n, 0, 1);
+    std::vector<Eigen::MatrixXd> cases(7, mixed);
+    cases[1] += Eigen::VectorXd::Constant(Dim, 1e6) * time;  // drift far beyond the spread
+    for (Eigen::Index i = 0; i < Dim; ++i) {
+      std::sort(cases[2].row(i).begin(), cases[2].row(i).end());
+    }
+    cases[3].rightCols(n / 2).array() += 1e5;
+    cases[4] = (cases[4].array() * 4).exp().matrix();
+    cases[5].array() += 1e8;
+    cases[5].col(0).setZero();
+    cases[5].col(n / 2).setConstant(-1e8);
+    cases[6].row(0).setConstant(0.1);
+    for (std::size_t c = 0; c < cases.size(); ++c) {
+      CAPTURE(c);
+      Eigen::MatrixXd& x = cases[c];
+      if (c == 6) {
+        // No spread to measure errors by: exact.
+        const auto covariance = moments_of<double, Dim>(x).covariance().eval();
+        CHECK(covariance.row(0).isZero(0));
+        CHECK(moments_of<double, Dim>(x).mean()(0) == 0.1);
+        continue;
+      }
+      for (const double offset : {0.0, 0x1p23}) {
+        CAPTURE(offset);
+        x.array() += offset;
+        const Reference reference(x);
+        check_against(moments_of<double, Dim>(x), reference, 1e-13);
+        // In two calls, the second not in place.
+        sm::Moments<double, Dim> parts;
+        parts.add(x.leftCols(n / 3));
+        parts.add(Eigen::MatrixXd(x.transpose()).transpose().rightCols(n - n / 3));
+        check_against(parts, reference, 1e-13);
+        CHECK(parts.count() == double(n));
+      }
+    }
+  };
+  check(std::integral_constant<int, 1>{});
+  check(std::integral_constant<int, 2>{});
+  check(std::integral_constant<int, 3>{});
+  check(std::integral_constant<int, 4>{});
+  check(std::integral_constant<int, 8>{});
+}
+
+TEST_CASE_TEMPLATE("a sample that is not finite is found wherever it stands, and changes nothing",
+                   Dim, std::integral_constant<int, 1>, std::integral_constant<int, 2>,
+                   std::integral_constant<int, 4>, std::integral_constant<int, 8>) {
+  constexpr int d = Dim::value;
+  Rng rng(12);
+  const Eigen::Index n = 2 * 4096 / d + 15;
+  Eigen::Matrix<float, d, Eigen::Dynamic> x = normals<float, d>(d, n, rng);
+  sm::Moments<float, d> moments;
+  moments.add(x);
+  const auto before = moments;
+  for (const Eigen::Index column : {Eigen::Index(0), Eigen::Index(1), n / 2, n - 16, n - 1}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      const float good = x(d - 1, column);
+      x(d - 1, column) = bad;
+      const std::string text = message_of([&] { moments.add(x); });
+      CHECK(contains(text, "samples(row " + std::to_string(d - 1) + ", column " +
+                               std::to_string(column) + ")"));
+      CHECK(moments.count() == double(n));
+      CHECK(same_bits(moments.mean(), before.mean()));
+      CHECK(same_bits(moments.covariance(), before.covariance()));
+      x(d - 1, column) = good;
+    }
+  }
+}
+
+TEST_CASE("samples count as far as their squares can be summed") {
+  // Squared differences from the first block's values would overflow, those from the mean do not.
+  sm::Moments<double, 2> moments;
+  moments.add(Eigen::Vector2d(0, 0));
+  const Eigen::Matrix2Xd far = Eigen::Matrix2Xd::Constant(2, 100'000, 0x1p510);
+  moments.add(far);
+  CHECK(moments.covariance()(0, 0) <= std::ldexp(1.0, 1020) / 99'999);
+  const auto before = moments;
+  const Eigen::Matrix2Xd spread = (Eigen::Matrix2Xd(2, 2) << 0, 0x1p512, 0, 0x1p512).finished();
+  CHECK(contains(message_of([&] { moments.add(spread); }), "do not overflow"));
+  CHECK(same_bits(moments.covariance(), before.covariance()));
+}
+
 TEST_CASE("NIST StRD: NumAcc1 to NumAcc4 keep 14 digits of the standard deviation") {
   // Certified values: mean 10000002, 1.2, 1000000.2, 10000000.2; standard deviation 1, 0.1, 0.1,
   // 0.1.
@@ -245,13 +336,15 @@ TEST_CASE("merging is symmetric and equals seeing all the samples") {
 }
 
 TEST_CASE_TEMPLATE("weights: one is none, k is k copies, zero is absence", Dim,
-                   std::integral_constant<int, 3>, std::integral_constant<int, Eigen::Dynamic>) {
+                   std::integral_constant<int, 2>, std::integral_constant<int, 3>,
+                   std::integral_constant<int, Eigen::Dynamic>) {
   Rng rng(6);
-  const Eigen::Index n = 700;
-  const Eigen::MatrixXd x = random_samples(3, n, rng);
+  const Eigen::Index n = 3000;
+  const Eigen::Index d = Dim::value == 2 ? 2 : 3;
+  const Eigen::MatrixXd x = random_samples(d, n, rng);
   const auto plain = moments_of<double, Dim::value>(x);
 
-  sm::Moments<double, Dim::value> ones(3);
+  sm::Moments<double, Dim::value> ones(d);
   ones.add(x, Eigen::VectorXd::Ones(n));
   CHECK(ones.count() == plain.count());
   CHECK(same_bits(ones.mean(), plain.mean()));
@@ -263,7 +356,7 @@ TEST_CASE_TEMPLATE("weights: one is none, k is k copies, zero is absence", Dim,
     weights(j) = double(rng() % 4);
     for (int k = 0; k < int(weights(j)); ++k) copies.push_back(j);
   }
-  sm::Moments<double, Dim::value> weighted(3);
+  sm::Moments<double, Dim::value> weighted(d);
   weighted.add(x, weights.transpose());  // a row of weights serves as well
   const Eigen::MatrixXd repeated = x(Eigen::all, copies);
   CHECK(weighted.count() == double(copies.size()));
@@ -271,20 +364,20 @@ TEST_CASE_TEMPLATE("weights: one is none, k is k copies, zero is absence", Dim,
   check_against(weighted, Reference(x, weights), 1e-14);
 
   // Absent samples may hold any finite value, and even come first.
-  Eigen::MatrixXd padded(3, n + 2);
-  padded << Eigen::Vector3d(1e300, -1e300, 1e150), x, Eigen::Vector3d(1e10, 0, 0);
+  Eigen::MatrixXd padded(d, n + 2);
+  padded << Eigen::Vector3d(1e300, -1e300, 1e150).head(d), x, Eigen::Vector3d(1e10, 0, 0).head(d);
   Eigen::VectorXd mask = Eigen::VectorXd::Ones(n + 2);
   mask(0) = mask(n + 1) = 0;
-  sm::Moments<double, Dim::value> masked(3);
+  sm::Moments<double, Dim::value> masked(d);
   masked.add(padded, mask);
   CHECK(masked.count() == double(n));
   check_against(masked, Reference(x), 1e-14);
-  sm::Moments<double, Dim::value> none(3);
+  sm::Moments<double, Dim::value> none(d);
   none.add(x, Eigen::VectorXd::Zero(n));
   CHECK(none.count() == 0);
 
   // Weights are relative: a common factor changes the count alone.
-  sm::Moments<double, Dim::value> tiny(3);
+  sm::Moments<double, Dim::value> tiny(d);
   tiny.add(x, Eigen::VectorXd::Constant(n, 0x1p-40));
   CHECK(relative_difference(tiny.covariance(), plain.covariance()) <= 1e-14);
   CHECK(tiny.count() == double(n) * 0x1p-40);

@@ -2,13 +2,16 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/data/samples.hpp>
+#include <scorematch/detail/block_sums.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/detail/triangular.hpp>
 
 #include <Eigen/Core>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <string>
 #include <type_traits>
@@ -19,10 +22,11 @@ namespace scorematch {
 ///
 /// Streaming (`add`), mergeable (`merge`, for threads, ranks and chains) and weighted.
 ///
-/// **Math** W = sum of weights, m = sum w x / W, S = sum w (x - m)(x - m)^T / W. The first sample
-/// is kept as a pivot and only differences from it are summed, so an offset common to all samples
-/// costs no digits. Blocks are centred on their own mean and combined by the update of Chan, Golub
-/// and LeVeque (1983); single samples by its case of one (Welford 1962).
+/// **Math** W = sum of weights, m = sum w x / W, S = sum w (x - m)(x - m)^T / W. In each coordinate
+/// the value of an early sample is kept as a pivot and only differences from values of samples are
+/// summed, so an offset common to all samples costs no digits. Blocks are summed about their mean,
+/// or a sample's value within 1.4 standard deviations of it, and combined by the update of Chan,
+/// Golub and LeVeque (1983); single samples by its case of one (Welford 1962).
 ///
 /// **Shapes** samples Dim x n, one per column; mean Dim; covariance Dim x Dim, divided by W.
 ///
@@ -33,8 +37,9 @@ namespace scorematch {
 /// differences overflow. A call that throws changes nothing. `mean` and `covariance` of no samples
 /// throw too.
 ///
-/// **Cost** O(Dim^2) a sample and O(Dim^2) memory whatever the count. Sums are kept in double for
-/// float samples, and counts in double (exact to 2^53).
+/// **Cost** O(Dim^2) a sample and O(Dim^2) memory whatever the count. A block in memory's order
+/// (Dim x n, column after column) is read in place. Sums are kept in double for float samples, and
+/// counts in double (exact to 2^53).
 ///
 /// **Allocation** none for a fixed Dim of at most 16.
 ///
@@ -131,30 +136,46 @@ class Moments {
     Sum operator()(Eigen::Index) const { return Sum(1); }
   };
 
-  // Up to this size a block is a stack buffer of Dim long columns, and sums are dot products of
-  // them; beyond, a heap buffer of Dim rows for one symmetric rank update.
+  // Up to this size blocks stay on the stack and go through detail::BlockSums; beyond, they are
+  // copied to a heap buffer for a symmetric rank update.
   static constexpr bool on_stack = Dim != Eigen::Dynamic && Dim <= 16;
-  static constexpr int block_size =
-      on_stack ? std::clamp(2048 / (std::max)(Dim, 1), 128, 512) : 256;
+  static constexpr int block_size = on_stack ? 4096 / (std::max)(Dim, 1) : 256;
 
   struct Sums {
     Sum weight{0};
-    SumVector pivot;    // the first sample
+    SumVector pivot;    // one of the first samples, or values of several
     SumVector offset;   // mean - pivot
-    SumMatrix scatter;  // sum w (x - mean)(x - mean)^T, lower triangle
+    SumMatrix scatter;  // sum w (x - mean)(x - mean)^T in the lower triangle; the upper is not read
 
     explicit Sums(Eigen::Index d)
         : pivot(SumVector::Zero(d)), offset(SumVector::Zero(d)), scatter(SumMatrix::Zero(d, d)) {}
 
+    Sums(const SumVector& centre, const detail::BlockSums<Sum, Dim>& sums) : Sums(Dim) {
+      if (!(sums.weight > 0)) return;
+      weight = sums.weight;
+      pivot = centre;
+      offset = sums.first / sums.weight;
+      for (int j = 0; j < Dim; ++j) {
+        for (int i = j; i < Dim; ++i) scatter(i, j) = sums.second(i, j) - sums.first(i) * offset(j);
+        // Negative only where squares have lost their digits to underflow.
+        if (scatter(j, j) < 0) scatter(j, j) = 0;
+      }
+    }
+
     // Moves the mean by taking in `added` weight whose mean is `shift` off the present one.
     void shift_mean(const SumVector& shift, Sum added) {
       const Sum total = weight + added;
-      const Sum factor = weight * (added / total);
+      const Sum part = added / total;
+      const SumVector scaled = (weight * part) * shift;
       for (Eigen::Index j = 0; j < shift.size(); ++j) {
-        const Sum scaled = factor * shift(j);
-        for (Eigen::Index i = j; i < shift.size(); ++i) scatter(i, j) += shift(i) * scaled;
+        if constexpr (on_stack) {
+          scatter.col(j) += scaled(j) * shift;  // whole columns are whole registers
+        } else {
+          const Eigen::Index rows = shift.size() - j;
+          scatter.col(j).tail(rows) += scaled(j) * shift.tail(rows);
+        }
       }
-      offset += shift * (added / total);
+      offset += part * shift;
       weight = total;
     }
 
@@ -166,7 +187,7 @@ class Moments {
       }
       // Pivots within a factor of two of each other subtract without rounding (Sterbenz).
       const SumVector shift = (other.pivot - pivot) + (other.offset - offset);
-      scatter += other.scatter;  // zeros above the diagonal
+      scatter += other.scatter;
       shift_mean(shift, other.weight);
     }
 
@@ -206,33 +227,31 @@ class Moments {
       return;
     }
     const SumVector shift = (sample - sums_.pivot) - sums_.offset;
+    const Sum trace = sums_.scatter.diagonal().sum() + shift.squaredNorm();
     const Sum total = sums_.weight + weight;
-    const Sum largest = static_cast<Sum>((std::numeric_limits<Scalar>::max)());
-    bool finite = true;
-    for (Eigen::Index i = 0; i < shift.size(); ++i) {
-      const Sum variance = (sums_.scatter(i, i) + shift(i) * shift(i)) / total;
-      finite = finite && variance <= largest;
+    // Almost always enough, and without a division for each coordinate.
+    constexpr Sum comfortable = static_cast<Sum>((std::numeric_limits<Scalar>::max)()) / 2;
+    if (!(trace <= comfortable && total >= 1)) {
+      const Sum largest = static_cast<Sum>((std::numeric_limits<Scalar>::max)());
+      bool finite = true;
+      for (Eigen::Index i = 0; i < shift.size(); ++i) {
+        const Sum variance = (sums_.scatter(i, i) + shift(i) * shift(i)) / total;
+        finite = finite && variance <= largest;
+      }
+      if (!finite) explain_rejection(x, Unweighted{});
     }
-    if (!finite) explain_rejection(x, Unweighted{});
     sums_.shift_mean(shift, weight);
   }
 
   template <class X, class W>
   void add_block(const X& samples, const W& weights) {
-    Eigen::Index first = 0;
-    while (first < samples.cols() && !(weight_of(weights, first) > 0)) ++first;
-    if (first == samples.cols()) return;
-
     // Summed apart and merged at the end, so that a rejected block leaves no trace.
     Sums part(dimension());
-    if (sums_.weight > 0) {
-      part.pivot = sums_.pivot;
+    if constexpr (on_stack) {
+      sum_small(part, samples, weights);
     } else {
-      for (Eigen::Index i = 0; i < dimension(); ++i) {
-        part.pivot(i) = static_cast<Sum>(samples(i, first));
-      }
+      sum_large(part, samples, weights);
     }
-    sum_blocks(part, samples, weights);
     bool representable = part.representable();
     if (representable) {
       Sums total = sums_;
@@ -248,24 +267,74 @@ class Moments {
     return static_cast<Sum>(weights(j));
   }
 
+  // Block by block, reading samples in place where they lie one after the other.
   template <class X, class W>
-  static void sum_blocks(Sums& part, const X& samples, const W& weights) {
+  void sum_small(Sums& part, const X& samples, const W& weights) const {
     constexpr bool weighted = !std::is_same_v<W, Unweighted>;
-    const Eigen::Index d = part.pivot.size();
     const Eigen::Index n = samples.cols();
-    const Eigen::Index longest = (std::min<Eigen::Index>)(n, block_size);
+    const Scalar* const in_place = detail::address_of_contiguous(samples);
+    std::array<Scalar, std::size_t(block_size) * Dim> copies;
+    std::array<Sum, weighted ? std::size_t(block_size) : 1> block_weights;
 
-    using Buffer = std::conditional_t<on_stack, Eigen::Matrix<Sum, block_size, Dim>,
-                                      Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>>;
-    using BlockWeights = Eigen::Matrix<Sum, on_stack ? block_size : Eigen::Dynamic, 1>;
-    Buffer block;         // on the stack: one column per coordinate, else one column per sample
-    BlockWeights weight;  // used where weighted
-    if constexpr (!on_stack) {
-      block.resize(d, longest);
-      if (weighted) weight.resize(longest);
+    // About one centre as long as it stays near the means of the blocks.
+    SumVector centre = sums_.pivot;
+    bool known = sums_.weight > 0;
+    detail::BlockSums<Sum, Dim> sums;
+    const auto add_sums = [&](const Scalar* block, Eigen::Index size, const auto& of_block) {
+      if (known) {
+        const auto added = detail::block_sums(centre, block, size, of_block);
+        if (added.centred()) {
+          sums += added;
+          return;
+        }
+      }
+      part.merge(Sums(centre, sums));
+      sums = detail::recentred_block_sums(centre, block, size, of_block);
+      known = true;
+    };
+
+    for (Eigen::Index start = 0; start < n; start += block_size) {
+      const Eigen::Index size = (std::min<Eigen::Index>)(block_size, n - start);
+      const Scalar* block = copies.data();
+      if (in_place != nullptr) {
+        block = in_place + start * Dim;
+      } else {
+        Scalar* next = copies.data();
+        for (Eigen::Index k = 0; k < size; ++k) {
+          for (Eigen::Index i = 0; i < Dim; ++i) *next++ = samples(i, start + k);
+        }
+      }
+      if constexpr (weighted) {
+        Sum total(0);
+        for (Eigen::Index k = 0; k < size; ++k) {
+          block_weights[std::size_t(k)] = weight_of(weights, start + k);
+          total += block_weights[std::size_t(k)];
+        }
+        if (total > 0)
+          add_sums(block, size, detail::BlockWeights<Sum>{total, block_weights.data()});
+      } else {
+        add_sums(block, size, detail::NoWeights<Sum>{static_cast<Sum>(size)});
+      }
     }
-    SumVector shift(d);
+    part.merge(Sums(centre, sums));
+  }
 
+  template <class X, class W>
+  void sum_large(Sums& part, const X& samples, const W& weights) const {
+    constexpr bool weighted = !std::is_same_v<W, Unweighted>;
+    const Eigen::Index d = dimension();
+    const Eigen::Index n = samples.cols();
+    Eigen::Index first = 0;
+    while (first < n && !(weight_of(weights, first) > 0)) ++first;
+    if (first == n) return;
+    for (Eigen::Index i = 0; i < d; ++i) {
+      part.pivot(i) = sums_.weight > 0 ? sums_.pivot(i) : static_cast<Sum>(samples(i, first));
+    }
+
+    const Eigen::Index longest = (std::min<Eigen::Index>)(n, block_size);
+    Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic> block(d, longest);
+    Eigen::Matrix<Sum, Eigen::Dynamic, 1> weight(weighted ? longest : 0);
+    SumVector shift(d);
     for (Eigen::Index start = 0; start < n; start += longest) {
       const Eigen::Index size = (std::min)(longest, n - start);
       Sum added = static_cast<Sum>(size);
@@ -274,54 +343,31 @@ class Moments {
         added = weight.head(size).sum();
         if (!(added > 0)) continue;
       }
-      if constexpr (on_stack) {
-        for (Eigen::Index j = 0; j < size; ++j) {
-          for (Eigen::Index i = 0; i < d; ++i) {
-            block(j, i) = static_cast<Sum>(samples(i, start + j)) - part.pivot(i);
-          }
-        }
+      auto columns = block.leftCols(size);
+      // Column by column, so that weights of one give the bits of no weights.
+      shift.setZero();
+      for (Eigen::Index j = 0; j < size; ++j) {
         for (Eigen::Index i = 0; i < d; ++i) {
-          auto column = block.col(i).head(size);
-          const Sum sum = weighted ? column.dot(weight.head(size)) : column.sum();
-          column.array() -= sum / added;
-          shift(i) = sum / added - part.offset(i);
+          columns(i, j) = static_cast<Sum>(samples(i, start + j)) - part.pivot(i);
         }
-        for (Eigen::Index i = 0; i < d; ++i) {
-          for (Eigen::Index k = 0; k <= i; ++k) {
-            const auto a = block.col(i).head(size);
-            const auto b = block.col(k).head(size);
-            part.scatter(i, k) += weighted ? a.cwiseProduct(weight.head(size)).dot(b) : a.dot(b);
-          }
+        if constexpr (weighted) {
+          shift += weight(j) * columns.col(j);
+        } else {
+          shift += columns.col(j);
         }
-      } else {
-        auto columns = block.leftCols(size);
-        for (Eigen::Index j = 0; j < size; ++j) {
-          for (Eigen::Index i = 0; i < d; ++i) {
-            columns(i, j) = static_cast<Sum>(samples(i, start + j)) - part.pivot(i);
-          }
-        }
-        // Column by column, so that weights of one give the bits of no weights.
-        shift.setZero();
-        for (Eigen::Index j = 0; j < size; ++j) {
-          if constexpr (weighted) {
-            shift += weight(j) * columns.col(j);
-          } else {
-            shift += columns.col(j);
-          }
-        }
-        shift /= added;
-        columns.colwise() -= shift;
-        shift -= part.offset;
-        if constexpr (weighted) columns *= weight.head(size).cwiseSqrt().asDiagonal();
-        part.scatter.template selfadjointView<Eigen::Lower>().rankUpdate(columns);
       }
+      shift /= added;
+      columns.colwise() -= shift;
+      shift -= part.offset;
+      if constexpr (weighted) columns *= weight.head(size).cwiseSqrt().asDiagonal();
+      part.scatter.template selfadjointView<Eigen::Lower>().rankUpdate(columns);
       part.shift_mean(shift, added);
     }
   }
 
   // Called when the sums are not finite: finds the entry to blame.
   template <class X, class W>
-  [[noreturn]] void explain_rejection(const X& samples, const W& weights) const {
+  [[noreturn]] static void explain_rejection(const X& samples, const W& weights) {
     using std::abs;
     detail::require_finite(samples);
     Eigen::Index row = 0;

@@ -24,6 +24,19 @@ void with_coefficients(const X& expression, Use&& use) {
   }
 }
 
+// The address of samples that lie one after the other in memory, else null.
+template <class X>
+const typename X::Scalar* address_of_contiguous(const X& samples) {
+  if constexpr (requires {
+                  samples.data();
+                  samples.colStride();
+                }) {
+    const Eigen::Index d = samples.rows();
+    if (samples.colStride() == d && (d == 1 || samples.rowStride() == 1)) return samples.data();
+  }
+  return nullptr;
+}
+
 template <class X>
 void require_rows(const X& samples, Eigen::Index dimension) {
   if (samples.rows() != dimension) {
