@@ -48,6 +48,7 @@ TARGETS = [
     Target("moments", "moments", "rank-update", {d: 1 / 0.8 for d in ("64", "256")},
            label="`add(samples)`, d = {}"),
     Target("moments", "add-one", "hand-written", {"*": 1.5}, label="`add(x)`, d = {}"),
+    Target("exponential", "exponential", "hand-written", {"*": 1 / 0.6}, label="{}"),
     Target("batch", "batch", "one-by-one", {"*": 10}, program="batch_bench_avx512", faster=True,
            label="AVX-512, {}"),
     Target("batch", "batch", "one-by-one", {"*": 4}, program="batch_bench_avx2", faster=True,

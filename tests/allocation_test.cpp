@@ -214,6 +214,8 @@ TEST_CASE("Lbfgs allocates nothing for fixed sizes, whatever its history") {
   };
   check(Eigen::Matrix<double, 1, 1>(2.0));
   check(Eigen::Matrix<double, 152, 1>(Eigen::Matrix<double, 152, 1>::Ones()));
+}
+
 namespace {
 
 struct CoupledWells {
@@ -245,6 +247,45 @@ TEST_CASE("energies of fixed size allocate nothing once the samples are stored")
   CHECK(guard.count() == 0);
   Eigen::internal::set_is_malloc_allowed(true);
   CHECK(std::isfinite(sum));
+}
+
+namespace {
+
+struct Waves {
+  template <class X>
+  auto operator()(const X& x) const {
+    using std::sin;
+    return Eigen::Matrix<typename X::Scalar, 3, 1>(sin(x(0)), x(0) * x(1), x.squaredNorm());
+  }
+};
+
+template <class F>
+void check_exponential(const F& family) {
+  Rng rng(5);
+  const auto samples = random_samples<double, F::Dim>(F::Dim, 300, rng);
+  const Eigen::VectorXd weights = Eigen::VectorXd::Ones(300);
+  const NoAllocation guard;
+  auto summary = sm::ScoreMatchingLoss{}.summary(family);
+  summary.add(samples);
+  summary.add(samples.col(0));
+  summary.add(samples, weights);
+  summary.merge(summary);
+  const auto fit = sm::fit(family, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, summary);
+  const double sum = fit.distribution.score(samples.col(1)).sum() +
+                     fit.distribution.laplacian(samples.col(1)) +
+                     fit.distribution.unnormalized_log_density(samples.col(1));
+  CHECK(guard.count() == 0);
+  Eigen::internal::set_is_malloc_allowed(true);
+  CHECK(fit.status == sm::Status::converged);
+  CHECK(std::isfinite(sum));
+}
+
+}  // namespace
+
+TEST_CASE("small exponential families of fixed size allocate nothing") {
+  check_exponential(sm::PolynomialFamily<double, 4>());             // dense, by hand
+  check_exponential(sm::PairwiseGaussianFamily<double, 2>());       // coordinate by coordinate
+  check_exponential(sm::ExponentialFamily<double, 2, 3, Waves>());  // differentiated
 }
 
 TEST_CASE("the notebook's fit allocates nothing") {

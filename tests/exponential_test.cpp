@@ -252,6 +252,7 @@ TEST_CASE("optimizers of every kind end where the closed form does") {
   check(sm::GradientDescent{.learning_rate = 0.1, .max_iterations = 100000});
   check(sm::Momentum{.learning_rate = 0.05, .max_iterations = 100000});
   check(sm::Adam{.amsgrad = true, .max_iterations = 100000});
+  check(sm::Lbfgs{});
 }
 
 TEST_CASE("statistics that the samples do not determine are named") {
