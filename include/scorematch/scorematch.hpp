@@ -4,6 +4,7 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/data/box.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/data/sample_set.hpp>
@@ -18,6 +19,7 @@
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/distribution/gaussian_mixture.hpp>
 #include <scorematch/distribution/student_t.hpp>
+#include <scorematch/distribution/truncated_gaussian.hpp>
 #include <scorematch/distribution/unnormalized_density.hpp>
 #include <scorematch/family/differentiated.hpp>
 #include <scorematch/family/energy_family.hpp>
@@ -30,11 +32,13 @@
 #include <scorematch/family/polynomial_family.hpp>
 #include <scorematch/family/score_model.hpp>
 #include <scorematch/family/student_t_family.hpp>
+#include <scorematch/family/truncated_gaussian_family.hpp>
 #include <scorematch/family/von_mises_family.hpp>
 #include <scorematch/fit.hpp>
 #include <scorematch/inference/divergence.hpp>
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/stein.hpp>
+#include <scorematch/loss/generalized_score_matching.hpp>
 #include <scorematch/loss/negative_log_likelihood.hpp>
 #include <scorematch/loss/quadratic_objective.hpp>
 #include <scorematch/loss/quadratic_summary.hpp>

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <scorematch/concepts.hpp>
+#include <scorematch/data/box.hpp>
+#include <scorematch/detail/cholesky.hpp>
+#include <scorematch/detail/require.hpp>
+#include <scorematch/detail/triangular.hpp>
+#include <scorematch/distribution/gaussian.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace scorematch {
+
+/// A Gaussian that a box cuts off, its normalizing constant unknown.
+///
+/// **Math** log p(x) = eta^T x - 1/2 x^T K x + const inside the box, p = 0 outside. K need not be
+/// positive definite: a bounded box makes a density of any K, the positive orthant of every K that
+/// is positive there.
+///
+/// **Shapes** eta Dim, K Dim x Dim and symmetric; x any dense Dim-vector.
+///
+/// **Units** x in u: eta and the score in 1/u, K and the Laplacian in 1/u^2.
+///
+/// **Errors** std::invalid_argument for sizes that differ, what is not finite, and K that is not
+/// symmetric to the bit.
+template <Real Scalar_, int Dim_ = Eigen::Dynamic>
+class TruncatedGaussian {
+ public:
+  using Scalar = Scalar_;
+  static constexpr int Dim = Dim_;
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
+
+  TruncatedGaussian(Vector eta, Matrix precision, Box<Scalar, Dim> box)
+      : eta_(std::move(eta)), precision_(std::move(precision)), box_(std::move(box)) {
+    const Eigen::Index d = box_.dimension();
+    if (eta_.size() != d || precision_.rows() != d || precision_.cols() != d) {
+      detail::fail("TruncatedGaussian: eta has ", eta_.size(), " entries, the precision is ",
+                   precision_.rows(), " x ", precision_.cols(), "; expected the box's dimension, ",
+                   d);
+    }
+    for (Eigen::Index j = 0; j < d; ++j) {
+      if (!std::isfinite(eta_(j))) {
+        detail::fail(detail::entry("eta", j, eta_(j)), "; expected a finite value");
+      }
+      for (Eigen::Index i = 0; i < d; ++i) {
+        if (!std::isfinite(precision_(i, j)) || precision_(i, j) != precision_(j, i)) {
+          detail::fail(detail::entry("precision", i, j, precision_(i, j)),
+                       "; expected a finite value, the same as (row ", j, ", column ", i, ")");
+        }
+      }
+    }
+  }
+
+  Eigen::Index dimension() const { return box_.dimension(); }
+  const Vector& eta() const { return eta_; }
+  /// K.
+  const Matrix& precision() const { return precision_; }
+  const Box<Scalar, Dim>& box() const { return box_; }
+
+  /// eta^T x - 1/2 x^T K x; minus infinity outside the box.
+  template <SamplesOf<Scalar, Dim> X>
+  Scalar unnormalized_log_density(const X& x) const {
+    const Vector at = point(x);
+    if (!box_.contains(at)) return -std::numeric_limits<Scalar>::infinity();
+    return at.dot(eta_ + (eta_ - precision_.lazyProduct(at))) / 2;
+  }
+
+  /// Gradient in x of log p inside the box: eta - K x.
+  template <SamplesOf<Scalar, Dim> X>
+  Vector score(const X& x) const {
+    return eta_ - precision_.lazyProduct(point(x));
+  }
+
+  /// Laplacian in x of log p inside the box: -tr K. It does not depend on x.
+  Scalar laplacian() const { return -precision_.trace(); }
+  template <SamplesOf<Scalar, Dim> X>
+  Scalar laplacian(const X& x) const {
+    point(x);
+    return laplacian();
+  }
+
+  /// Whether there is a Gaussian of which this is the part inside the box.
+  bool positive_definite() const {
+    return detail::CovarianceRoot<Scalar, Dim>(precision_).positive_definite;
+  }
+
+  /// The Gaussian of which this is the part inside the box: mean K^-1 eta, covariance K^-1. They
+  /// are not the mean and covariance of the truncated density.
+  ///
+  /// **Errors** std::invalid_argument where K is not positive definite.
+  Gaussian<Scalar, Dim> untruncated() const {
+    const Eigen::Index d = dimension();
+    const detail::CovarianceRoot<Scalar, Dim> root(precision_);
+    if (!root.positive_definite) {
+      detail::fail("TruncatedGaussian::untruncated: the precision, from ",
+                   detail::entry("precision", 0, 0, precision_(0, 0)),
+                   " on, is not positive definite; expected every eigenvalue above 0 (ask "
+                   "positive_definite() first)");
+    }
+    Matrix inverse(d, d);
+    Matrix covariance(d, d);
+    detail::invert_lower(root.lower, inverse);
+    detail::gram_of_columns(inverse, covariance);
+    Vector mean = eta_;
+    detail::solve_lower(root.lower, mean);
+    detail::solve_transposed_lower(root.lower, mean);
+    return Gaussian<Scalar, Dim>(mean, covariance);
+  }
+
+ private:
+  template <class X>
+  Vector point(const X& x) const {
+    if (x.rows() != dimension() || x.cols() != 1) {
+      detail::fail("x is ", x.rows(), " x ", x.cols(), "; expected ", dimension(), " x 1");
+    }
+    return x.matrix();
+  }
+
+  Vector eta_;
+  Matrix precision_;
+  Box<Scalar, Dim> box_;
+};
+
+}  // namespace scorematch
