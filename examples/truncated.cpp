@@ -1,0 +1,172 @@
+// Samples that a domain cuts off: the error of several estimators of a truncated Gaussian against
+// the number of samples. Those that ignore the truncation stop improving; generalized score
+// matching goes on, whatever its weight function, and needs no normalizing constant.
+//
+// Usage: truncated [DIRECTORY]   writes its picture (or, without gnuplot, the data of it) there
+#include <scorematch/scorematch.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace sm = scorematch;
+
+namespace {
+
+constexpr int dim = 3;
+using Family = sm::TruncatedGaussianFamily<double, dim>;
+using Samples = Eigen::Matrix<double, dim, Eigen::Dynamic>;
+
+// Not in the library: any class with these two members is a weight function.
+struct SquareWeight {
+  template <class T>
+  T value(T x) const {
+    return x * x;
+  }
+  template <class T>
+  T derivative(T x) const {
+    return 2 * x;
+  }
+};
+
+Samples draw(const sm::Gaussian<double, dim>& gaussian, Eigen::Index n, std::mt19937_64& rng) {
+  Samples samples(dim, n);
+  for (Eigen::Index i = 0; i < n;) {
+    const Eigen::Vector3d x = gaussian.sample(rng);
+    if (x.minCoeff() >= 0) samples.col(i++) = x;
+  }
+  return samples;
+}
+
+struct Curve {
+  std::string title;
+  std::vector<double> errors;  // one for each number of samples
+};
+
+// The root mean square error of all entries of eta and K, over the given replicates.
+template <class Estimate>
+double error_of(const Estimate& estimate, const std::vector<Samples>& replicates,
+                const Family::Parameters& truth) {
+  double sum = 0;
+  for (const Samples& samples : replicates) {
+    sum += (estimate(samples) - truth).squaredNorm();
+  }
+  return std::sqrt(sum / double(truth.size()) / double(replicates.size()));
+}
+
+void draw_picture(const std::filesystem::path& directory, const std::vector<Eigen::Index>& counts,
+                  const std::vector<Curve>& curves) {
+  std::filesystem::create_directories(directory);
+  const auto open = [&](const char* file) {
+    std::ofstream stream(directory / file);
+    if (!stream) throw std::runtime_error("cannot write " + (directory / file).string());
+    return stream;
+  };
+  std::ofstream data = open("truncated.dat");
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    data << counts[i];
+    for (const Curve& curve : curves) data << ' ' << curve.errors[i];
+    data << '\n';
+  }
+  data.close();
+  std::ofstream script = open("truncated.gp");
+  script << "set terminal svg size 620,440 font \"sans-serif,12\" background \"white\"\n"
+         << "set output 'truncated.svg'\nset logscale xy\nset grid lc rgb '#dddddd'\n"
+         << "set xlabel 'samples'\nset ylabel 'root mean square error of eta and K'\n"
+         << "set key bottom left Left reverse\nset xrange [80:16000]\n"
+         << "set format x '10^{%T}'\nplot";
+  for (std::size_t c = 0; c < curves.size(); ++c) {
+    script << (c > 0 ? ", \\\n     " : " ") << "'truncated.dat' using 1:" << c + 2
+           << " with linespoints pt 7 ps 0.4 title \"" << curves[c].title << '"';
+  }
+  script << '\n';
+  script.close();
+  std::fflush(stdout);
+  const std::string where = directory.string();
+  if (std::system("gnuplot --version >/dev/null 2>&1") != 0) {
+    std::printf(
+        "gnuplot is not installed: the data of the picture is in %s (truncated.gp draws "
+        "it)\n",
+        where.c_str());
+  } else if (std::system(("cd '" + where + "' && gnuplot truncated.gp").c_str()) != 0) {
+    throw std::runtime_error("gnuplot failed on " + where + "/truncated.gp");
+  } else {
+    std::printf("picture: %s/truncated.svg\n", where.c_str());
+  }
+}
+
+void run(const std::string& directory) {
+  const Eigen::Matrix3d covariance{{1.0, 0.5, 0.2}, {0.5, 1.2, 0.4}, {0.2, 0.4, 0.8}};
+  const sm::Gaussian<double, dim> gaussian(Eigen::Vector3d(0.5, 0.8, 0.6), covariance);
+  const Family family;
+  const Family::Parameters truth = family.parameters(gaussian);
+
+  const auto plain = [&](const Samples& samples) {
+    return sm::fit(family, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, samples).parameters;
+  };
+  const auto likelihood = [&](const Samples& samples) -> Family::Parameters {
+    return family.parameters(sm::fit(sm::GaussianFamily<double, dim>{}, sm::NegativeLogLikelihood{},
+                                     sm::ClosedForm{}, samples)
+                                 .distribution);
+  };
+  const auto generalized = [&](auto weight) {
+    return [&family, loss = sm::GeneralizedScoreMatchingLoss{weight}](const Samples& samples) {
+      return sm::fit(family, loss, sm::ClosedForm{}, samples).parameters;
+    };
+  };
+
+  const int replicates = 100;
+  const std::vector<Eigen::Index> counts{100, 200, 400, 800, 1600, 3200, 6400, 12800};
+  std::vector<Curve> curves{{"Gaussian likelihood", {}},
+                            {"plain score matching", {}},
+                            {"h = x^2", {}},
+                            {"h = x", {}},
+                            {"h = log(1 + x)", {}},
+                            {"h = min(x, 1)", {}},
+                            {"h = min(x, 2)", {}}};
+  for (const Eigen::Index n : counts) {
+    std::vector<Samples> samples;
+    std::mt19937_64 rng(static_cast<unsigned>(n));
+    for (int r = 0; r < replicates; ++r) samples.push_back(draw(gaussian, n, rng));
+    const auto add = [&](std::size_t curve, const auto& estimate) {
+      curves[curve].errors.push_back(error_of(estimate, samples, truth));
+    };
+    add(0, likelihood);
+    add(1, plain);
+    add(2, generalized(SquareWeight{}));
+    add(3, generalized(sm::LinearWeight{}));
+    add(4, generalized(sm::LogWeight{}));
+    add(5, generalized(sm::MinWeight{1}));
+    add(6, generalized(sm::MinWeight{2}));
+  }
+
+  std::printf("%-22s", "samples");
+  for (const Eigen::Index n : counts) std::printf("%8d", static_cast<int>(n));
+  std::printf("\n");
+  for (const Curve& curve : curves) {
+    std::printf("%-22s", curve.title.c_str());
+    for (const double error : curve.errors) std::printf("%8.4f", error);
+    std::printf("\n");
+  }
+  draw_picture(directory, counts, curves);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run(argc > 1 ? argv[1] : "truncated_picture");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
