@@ -104,6 +104,14 @@ concept DetectsAmbiguity = requires(const O& objective) {
   { objective.ambiguous() } -> std::convertible_to<bool>;
 };
 
+/// An objective that can tell whether it draws anew at every call, so that its value and gradient
+/// are only right on average. Law: where `stochastic()` is false, equal arguments give equal bits.
+/// The optimizers do not test a stochastic gradient for convergence.
+template <class O>
+concept MayBeStochastic = requires(const O& objective) {
+  { objective.stochastic() } -> std::convertible_to<bool>;
+};
+
 /// An objective that knows how far the model at theta is from the samples, without units. Laws:
 /// zero at the minimum; of order one or more where the model is nothing like the samples, also in a
 /// single direction.

@@ -41,7 +41,8 @@ constexpr std::string_view explain(Status status) noexcept {
     case Status::converged: return "converged: the gradient is within tolerance.";
     case Status::iteration_limit:
       return "iteration limit: the gradient is still above tolerance; allow more iterations, use a "
-             "larger learning rate, or another optimizer.";
+             "larger learning rate, or another optimizer. (A loss on mini-batches always ends "
+             "here.)";
     case Status::stopped: return "stopped: the observer asked to stop.";
     case Status::diverged:
       return "diverged: the next step was not finite and the last finite point is returned; use a "

@@ -91,6 +91,8 @@ EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& t
   const Lane attainable = 32 * std::numeric_limits<Lane>::epsilon();
   const Lane relative = (std::max)(static_cast<Lane>(tolerance), attainable);
   MaskOf<Scalar> flat = norm <= relative * abs(loss);
+  // A noisy gradient may be small by chance.
+  if constexpr (MayBeStochastic<Obj>) flat = flat & !objective.stochastic();
   if constexpr (HasMismatch<Obj, Parameters>) {
     if (any(flat)) {
       const MaskOf<Scalar> close = matches<Parameters>(objective, theta, std::sqrt(relative));
