@@ -21,7 +21,13 @@ namespace scorematch {
 /// `amsgrad` the largest v so far stands for v (Reddi, Kale and Kumar 2018), so that steps shrink
 /// with the gradient and an exact gradient leads to the minimum.
 ///
-/// **Errors** as `GradientDescent`; beta1 and beta2 must lie in [0, 1), epsilon above 0.
+/// On a noisy gradient (mini-batches) a constant learning rate ends at a distance from the minimum
+/// that it sets. With `decay` step t has the rate learning_rate / sqrt(1 + decay t), t = 0, 1, ...:
+/// at first constant, then falling as 1 / sqrt(t), the schedule of the convergence theorem of
+/// Kingma and Ba.
+///
+/// **Errors** as `GradientDescent`; beta1 and beta2 must lie in [0, 1), epsilon above 0, decay must
+/// be finite and at least 0.
 ///
 /// **Cost** as `GradientDescent`, and three more parameter vectors.
 struct Adam {
@@ -30,6 +36,8 @@ struct Adam {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   bool amsgrad = false;
+  /// The rate has halved after 3 / decay steps.
+  double decay = 0;
   Eigen::Index max_iterations = 10000;
   /// Relative to |loss|.
   double gradient_tolerance = 1e-8;
@@ -44,6 +52,8 @@ struct Adam {
     detail::require_option(beta2 >= 0 && beta2 < 1, "Adam", "beta2", beta2, "a number in [0, 1)");
     detail::require_option(isfinite(epsilon) && epsilon > 0, "Adam", "epsilon", epsilon,
                            "a finite number above 0");
+    detail::require_option(isfinite(decay) && decay >= 0, "Adam", "decay", decay,
+                           "a finite number, at least 0");
     const Scalar rate = static_cast<Scalar>(learning_rate);
     const Scalar b1 = static_cast<Scalar>(beta1);
     const Scalar b2 = static_cast<Scalar>(beta2);
@@ -53,22 +63,24 @@ struct Adam {
     Parameters first = Parameters::Zero(start.size());
     Parameters second = Parameters::Zero(start.size());
     Parameters largest = Parameters::Zero(start.size());
-    return detail::descend(*this, objective, start, observer,
-                           [&](Parameters& theta, const Parameters& gradient, Eigen::Index) {
-                             first = b1 * first + (1 - b1) * gradient;
-                             second = b2 * second + (1 - b2) * gradient.cwiseAbs2();
-                             if (amsgrad) {
-                               largest = largest.cwiseMax(second);
-                             } else {
-                               largest = second;
-                             }
-                             b1_power *= b1;
-                             b2_power *= b2;
-                             const Scalar scale = rate / (1 - b1_power);
-                             const Scalar root = sqrt(1 - b2_power);
-                             theta.array() -=
-                                 scale * first.array() / (largest.array().sqrt() / root + guard);
-                           });
+    return detail::descend(
+        *this, objective, start, observer,
+        [&](Parameters& theta, const Parameters& gradient, Eigen::Index iteration) {
+          first = b1 * first + (1 - b1) * gradient;
+          second = b2 * second + (1 - b2) * gradient.cwiseAbs2();
+          if (amsgrad) {
+            largest = largest.cwiseMax(second);
+          } else {
+            largest = second;
+          }
+          b1_power *= b1;
+          b2_power *= b2;
+          const Scalar fall =
+              static_cast<Scalar>(std::sqrt(1 + decay * static_cast<double>(iteration - 1)));
+          const Scalar scale = rate / fall / (1 - b1_power);
+          const Scalar root = sqrt(1 - b2_power);
+          theta.array() -= scale * first.array() / (largest.array().sqrt() / root + guard);
+        });
   }
 };
 
