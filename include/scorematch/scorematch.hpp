@@ -39,11 +39,14 @@
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/stein.hpp>
 #include <scorematch/loss/generalized_score_matching.hpp>
+#include <scorematch/loss/denoising_score_matching.hpp>
 #include <scorematch/loss/negative_log_likelihood.hpp>
 #include <scorematch/loss/quadratic_objective.hpp>
 #include <scorematch/loss/quadratic_summary.hpp>
+#include <scorematch/loss/randomized_objective.hpp>
 #include <scorematch/loss/sample_objective.hpp>
 #include <scorematch/loss/score_matching.hpp>
+#include <scorematch/loss/sliced_score_matching.hpp>
 #include <scorematch/multi_start.hpp>
 #include <scorematch/observer.hpp>
 #include <scorematch/optimizer/adam.hpp>

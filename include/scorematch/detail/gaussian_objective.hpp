@@ -31,7 +31,9 @@ class GaussianObjective {
   using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
   using Mask = MaskOf<Scalar>;
 
-  GaussianObjective(const Family& family, const Moments<Scalar, Dim>& moments)
+  // `ridge` is added to the variances of the samples.
+  GaussianObjective(const Family& family, const Moments<Scalar, Dim>& moments,
+                    LaneOf<Scalar> ridge = 0)
       : family_(family),
         root_(family.dimension(), family.dimension()),
         workspace_(family.dimension()) {
@@ -42,7 +44,8 @@ class GaussianObjective {
     }
     if (!all(moments.count() > 0)) fail("no samples (count = 0); expected at least one");
     mean_ = moments.mean();
-    const Matrix covariance = moments.covariance();
+    Matrix covariance = moments.covariance();
+    for (Eigen::Index i = 0; i < d; ++i) covariance(i, i) += ridge;
     for (int k = 0; k < lanes_of<Scalar>; ++k) {
       CovarianceRoot<LaneOf<Scalar>, Dim> root(lane_of(covariance, k));
       if constexpr (lanes_of<Scalar> == 1) {
