@@ -216,6 +216,54 @@ TEST_CASE("the tolerance is relative, so the units of the loss do not matter") {
   }
 }
 
+TEST_CASE("Adam's decay: the rates of the formula, and closer to the minimum under noise") {
+  // Of a constant gradient, every step is the rate.
+  const auto slope = [](const Eigen::Vector2d& x, Eigen::Vector2d& gradient) {
+    gradient << -1, -3;
+    return gradient.dot(x);
+  };
+  Eigen::Vector2d last(0, 0);
+  sm::minimize(sm::Adam{.learning_rate = 0.1, .decay = 0.5, .max_iterations = 50}, slope, last,
+               [&](const auto& state) {
+                 const double rate = 0.1 / std::sqrt(1 + 0.5 * double(state.iteration - 1));
+                 CHECK(state.parameters(0) - last(0) == doctest::Approx(rate).epsilon(1e-6));
+                 CHECK(state.parameters(1) - last(1) == doctest::Approx(rate).epsilon(1e-6));
+                 last = state.parameters;
+               });
+
+  struct NoisyBowl {
+    Rng rng;
+    std::normal_distribution<double> normal;
+    bool stochastic() const { return true; }
+    double operator()(const Eigen::Vector2d& x, Eigen::Vector2d& gradient) {
+      const double value = Bowl{}(x, gradient);
+      for (double& entry : gradient) entry += normal(rng);
+      return value;
+    }
+  };
+  static_assert(sm::MayBeStochastic<NoisyBowl>);
+  static_assert(!sm::MayBeStochastic<Bowl>);
+  const auto distance = [](double decay) {
+    double squares = 0;
+    for (unsigned seed = 1; seed <= 20; ++seed) {
+      const auto minimum =
+          sm::minimize(sm::Adam{.learning_rate = 0.1, .decay = decay, .max_iterations = 3000},
+                       NoisyBowl{Rng(seed), {}}, Eigen::Vector2d(3, -3));
+      CHECK(minimum.status == sm::Status::iteration_limit);
+      CHECK(minimum.iterations == 3000);
+      squares += (minimum.parameters - Eigen::Vector2d(0, 1)).squaredNorm() / 20;
+    }
+    return std::sqrt(squares);
+  };
+  // The spread goes with the square root of the rate, which falls to 1 / 17: to about a fourth.
+  const double constant = distance(0), falling = distance(0.1);
+  CHECK(falling <= constant / 2);
+  CHECK(falling <= 0.2);
+  CHECK(contains(
+      message_of([] { sm::minimize(sm::Adam{.decay = -1}, Bowl{}, Eigen::Vector2d(1, 1)); }),
+      "Adam: decay = -1; expected a finite number, at least 0"));
+}
+
 TEST_CASE("a const objective, a mutable one, and an Eigen expression as start") {
   const Bowl bowl;
   CHECK(sm::minimize(sm::Adam{}, bowl, Eigen::Vector2d(1, 1)).status == sm::Status::converged);

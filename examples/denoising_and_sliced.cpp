@@ -1,0 +1,155 @@
+// What two losses pay for what they save, as two pictures: the bias and the spread of denoising
+// score matching against sigma, and the spread of sliced score matching against the number of
+// directions.
+#include <scorematch/scorematch.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <stdexcept>
+#include <string>
+
+namespace sm = scorematch;
+
+struct MeanAndSpread {
+  double mean, spread;
+};
+
+template <class Draw>
+MeanAndSpread over(int repetitions, const Draw& draw) {
+  double sum = 0, squares = 0;
+  for (int k = 1; k <= repetitions; ++k) {
+    const double value = draw(static_cast<std::uint64_t>(k));
+    sum += value, squares += value * value;
+  }
+  const double mean = sum / repetitions;
+  return {mean, std::sqrt(std::fmax(0, squares / repetitions - mean * mean))};
+}
+
+// log p = -a x^2 / 2 - x^4 / 4, two wells for a < 0.
+struct DoubleWell {
+  auto operator()(const auto& x, const auto& theta) const {
+    const auto square = x(0) * x(0);
+    return square * theta(0) * -0.5 - square * square * 0.25;
+  }
+};
+
+Eigen::RowVectorXd wells(Eigen::Index n, std::uint64_t seed) {  // a = -1
+  std::mt19937_64 rng(seed);
+  std::uniform_real_distribution<double> place(-4, 4), level(0, 1);
+  Eigen::RowVectorXd samples(n);
+  for (Eigen::Index j = 0; j < n;) {
+    const double x = place(rng);
+    if (std::log(level(rng)) < x * x / 2 - x * x * x * x / 4 - 0.25) samples(j++) = x;
+  }
+  return samples;
+}
+
+void denoising(const std::filesystem::path& directory) {
+  const auto family = sm::energy_family<1>(DoubleWell{}, Eigen::Vector<double, 1>(0.0));
+  std::ofstream file(directory / "denoising.dat");
+  std::puts("double well, a = -1, 1000 samples, 2 draws of noise: mean and deviation of a");
+  std::puts("  sigma    in pairs          independent");
+  for (double sigma = 0.025; sigma <= 1; sigma *= 1.3) {
+    file << sigma;
+    std::printf("%7.3f", sigma);
+    for (const bool antithetic : {true, false}) {
+      const auto a = over(20, [&](std::uint64_t k) {
+        const sm::DenoisingScoreMatchingLoss loss{
+            .sigma = sigma, .antithetic = antithetic, .seed = k};
+        const sm::Momentum momentum{.learning_rate = 0.1, .max_iterations = 300};
+        return sm::fit(family, loss, momentum, wells(1000, k)).parameters(0);
+      });
+      file << ' ' << a.mean << ' ' << a.spread;
+      std::printf("  %7.3f +- %5.3f", a.mean, a.spread);
+    }
+    file << '\n';
+    std::puts("");
+  }
+}
+
+void sliced(const std::filesystem::path& directory) {
+  constexpr int dimension = 8;
+  const sm::GaussianFamily<double> family(dimension);
+  std::mt19937_64 rng(1);
+  std::normal_distribution<double> normal;
+  Eigen::VectorXd theta(family.parameter_count());
+  for (double& entry : theta) entry = 0.3 * normal(rng);
+  auto set = sm::SlicedScoreMatchingLoss{}.summary(family);
+  set.add(family.distribution(theta).sample(100, rng));
+  std::ofstream file(directory / "sliced.dat");
+  std::puts("\nGaussian in 8 dimensions, 100 samples: deviation of the loss over 50 seeds");
+  std::puts("directions   normal rademacher   sphere, then with variance_reduced");
+  for (Eigen::Index projections = 1; projections <= 64; projections *= 2) {
+    file << projections;
+    std::printf("%10d", static_cast<int>(projections));
+    for (const bool reduced : {false, true}) {
+      for (const auto directions :
+           {sm::Directions::normal, sm::Directions::rademacher, sm::Directions::sphere}) {
+        const auto loss = over(50, [&](std::uint64_t seed) {
+          return sm::SlicedScoreMatchingLoss{.projections = projections,
+                                             .distribution = directions,
+                                             .variance_reduced = reduced,
+                                             .seed = seed}
+              .objective(family, set)(theta);
+        });
+        file << ' ' << loss.spread;
+        std::printf(" %8.4f", loss.spread);
+      }
+    }
+    file << '\n';
+    std::puts("");
+  }
+}
+
+void draw(const std::filesystem::path& directory) {
+  std::ofstream script(directory / "picture.gp");
+  script << R"(set terminal svg size 600,380 font "sans-serif,12" background "white"
+set grid lc rgb '#dddddd'
+set logscale x
+set output 'denoising.svg'
+set xlabel 'sigma'
+set ylabel 'fitted a'
+set key bottom left
+set yrange [-3:0]
+plot -1 with lines lw 2 lc rgb '#000000' title 'truth', \
+     'denoising.dat' using ($1*1.03):4:5 with yerrorbars pt 6 ps 0.6 lc rgb '#d55e00' title 'independent noise', \
+     '' using 1:2:3 with yerrorbars pt 7 ps 0.6 lc rgb '#0072b2' title 'noise in pairs e, -e'
+set output 'sliced.svg'
+set autoscale y
+set logscale y
+set format y '10^{%L}'
+set xlabel 'directions for each sample'
+set ylabel 'standard deviation of the loss'
+set key below maxcols 3
+plot 'sliced.dat' using 1:2 with linespoints pt 6 lc rgb '#000000' title 'normal', \
+     '' using 1:3 with linespoints pt 6 lc rgb '#0072b2' title 'Rademacher', \
+     '' using 1:4 with linespoints pt 6 lc rgb '#d55e00' title 'sphere', \
+     '' using 1:5 with linespoints pt 7 dt 2 lc rgb '#000000' title 'normal, reduced', \
+     '' using 1:6 with linespoints pt 7 dt 2 lc rgb '#0072b2' title 'Rademacher, reduced', \
+     '' using 1:7 with linespoints pt 7 dt 2 lc rgb '#d55e00' title 'sphere, reduced'
+)";
+  script.close();
+  const std::string where = directory.string();
+  if (std::system("gnuplot --version >/dev/null 2>&1") != 0) {
+    std::printf("gnuplot is not installed: the data of the pictures is in %s\n", where.c_str());
+  } else if (std::system(("cd '" + where + "' && gnuplot picture.gp").c_str()) != 0) {
+    throw std::runtime_error("gnuplot failed on " + where + "/picture.gp");
+  } else {
+    std::printf("pictures: %s/denoising.svg and sliced.svg\n", where.c_str());
+  }
+}
+
+int main(int argc, char** argv) {
+  const std::filesystem::path directory = argc > 1 ? argv[1] : "out/denoising_and_sliced";
+  std::filesystem::create_directories(directory);
+  denoising(directory);
+  sliced(directory);
+  draw(directory);
+}
