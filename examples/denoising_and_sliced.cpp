@@ -117,14 +117,15 @@ set output 'denoising.svg'
 set xlabel 'sigma'
 set ylabel 'fitted a'
 set key bottom left
+set xrange [0.02:1.2]
 set yrange [-3:0]
 plot -1 with lines lw 2 lc rgb '#000000' title 'truth', \
      'denoising.dat' using ($1*1.03):4:5 with yerrorbars pt 6 ps 0.6 lc rgb '#d55e00' title 'independent noise', \
      '' using 1:2:3 with yerrorbars pt 7 ps 0.6 lc rgb '#0072b2' title 'noise in pairs e, -e'
 set output 'sliced.svg'
-set autoscale y
+set xrange [0.9:70]
+set yrange [0.05:3]
 set logscale y
-set format y '10^{%L}'
 set xlabel 'directions for each sample'
 set ylabel 'standard deviation of the loss'
 set key below maxcols 3
