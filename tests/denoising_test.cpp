@@ -286,6 +286,16 @@ TEST_CASE("a stochastic loss never converges by chance") {
   CHECK(sm::fit(family, fixed, loose, samples).status == sm::Status::converged);
 }
 
+TEST_CASE("the constant of the loss does not make a flat place a minimum") {
+  // The learning rate is too large: the walk overshoots to where the model is flat.
+  const sm::GaussianFamily<double, 1> family;
+  const sm::SampledLoss loss(sm::DenoisingScoreMatchingLoss{.sigma = 0.5, .draws = 1000});
+  const sm::Momentum momentum{.learning_rate = 0.1, .max_iterations = 1000};
+  const auto fit = sm::fit(family, loss, momentum, Eigen::RowVector3d(1, 2, 4));
+  CHECK(fit.distribution.covariance()(0, 0) > 1e4);
+  CHECK(fit.status == sm::Status::iteration_limit);
+}
+
 TEST_CASE("fits from drawn noise recover what made the samples") {
   Rng rng(8);
   SUBCASE("a Gaussian, near its exact fit, by fixed noise and by mini-batches") {

@@ -69,7 +69,7 @@ void noise_for_a_gaussian() {
   const Eigen::RowVector3d samples(1, 2, 4);
   const sm::GaussianFamily<double, 1> family;
   const sm::SampledLoss sampled(sm::DenoisingScoreMatchingLoss{.sigma = 0.5, .draws = 1000});
-  const auto fit = sm::fit(family, sampled, sm::Momentum{.learning_rate = 0.1}, samples);
+  const auto fit = sm::fit(family, sampled, sm::Momentum{.learning_rate = 0.02}, samples);
   expect(std::abs(fit.distribution.covariance()(0, 0) - (14.0 / 9 + 0.25)) < 0.1, "near the exact");
 }
 

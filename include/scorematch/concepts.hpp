@@ -112,6 +112,13 @@ concept MayBeStochastic = requires(const O& objective) {
   { objective.stochastic() } -> std::convertible_to<bool>;
 };
 
+/// An objective whose value holds a constant that theta does not change: convergence is relative to
+/// what remains, or any flat place would pass for a minimum.
+template <class O>
+concept HasConstant = requires(const O& objective) {
+  objective.constant();
+};
+
 /// An objective that knows how far the model at theta is from the samples, without units. Laws:
 /// zero at the minimum; of order one or more where the model is nothing like the samples, also in a
 /// single direction.

@@ -37,6 +37,9 @@ class GaussianDenoisingScoreMatching : public GaussianScoreMatching<Scalar_, Dim
       : Base(family, moments, sigma * sigma),
         constant_(static_cast<LaneOf<Scalar>>(family.dimension()) / (2 * sigma * sigma)) {}
 
+  /// d / (2 sigma^2).
+  Scalar constant() const { return constant_; }
+
   /// The loss at theta; infinity where that of `GaussianScoreMatching` is.
   Scalar operator()(const Parameters& theta) { return Base::operator()(theta) + constant_; }
 
@@ -64,7 +67,11 @@ struct DenoisingPoint {
     const auto s = score(family, x, theta);
     typename Theta::Scalar sum = s.squaredNorm() / 2;
     for (Eigen::Index i = 0; i < x.size(); ++i) sum += s(i) * Scalar(e(i) / sigma);
-    return sum + static_cast<Scalar>(x.size()) / (2 * sigma * sigma);
+    return sum + constant(x.size());
+  }
+
+  Scalar constant(Eigen::Index dimension) const {
+    return static_cast<Scalar>(dimension) / (2 * sigma * sigma);
   }
 
   template <class Block>

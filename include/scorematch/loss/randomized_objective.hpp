@@ -71,6 +71,10 @@ class RandomizedObjective {
   /// True with mini-batches: every call, with or without gradient, then draws anew.
   bool stochastic() const { return batch_ > 0; }
 
+  /// What the loss holds whatever theta is, where the point loss knows it.
+  Scalar constant() const requires requires(const Point& point) { point.constant(Eigen::Index(1)); }
+  { return point_.constant(family_.dimension()); }
+
   /// The loss at theta; infinity outside the domain.
   Scalar operator()(const Parameters& theta) {
     next_batch();

@@ -90,7 +90,9 @@ EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& t
   using Lane = LaneOf<Scalar>;
   const Lane attainable = 32 * std::numeric_limits<Lane>::epsilon();
   const Lane relative = (std::max)(static_cast<Lane>(tolerance), attainable);
-  MaskOf<Scalar> flat = norm <= relative * abs(loss);
+  Scalar size = abs(loss);
+  if constexpr (HasConstant<Obj>) size = abs(loss - objective.constant());
+  MaskOf<Scalar> flat = norm <= relative * size;
   // A noisy gradient may be small by chance.
   if constexpr (MayBeStochastic<Obj>) flat = flat & !objective.stochastic();
   if constexpr (HasMismatch<Obj, Parameters>) {
