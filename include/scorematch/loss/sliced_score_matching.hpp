@@ -57,7 +57,7 @@ struct SlicedPoint {
 ///
 /// **Math** J(theta) = E[ v^T (Hessian_x log p) v + 1/2 (v . s)^2 ] over samples and directions v,
 /// or with `variance_reduced` E[ v^T (Hessian_x log p) v + 1/2 |s|^2 ], which needs the score but
-/// has the smaller variance. As E[v v^T] = I, both have the mean of `ScoreMatchingLoss`.
+/// usually has the smaller variance. As E[v v^T] = I, both have the mean of `ScoreMatchingLoss`.
 ///
 /// **Summary** `SampleSet`, for any family with `directional(x, v, theta)` (`HasDirectional`).
 ///
