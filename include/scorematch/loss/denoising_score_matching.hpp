@@ -40,6 +40,9 @@ class GaussianDenoisingScoreMatching : public GaussianScoreMatching<Scalar_, Dim
   /// d / (2 sigma^2).
   Scalar constant() const { return constant_; }
 
+  /// The loss at `minimizer()`.
+  Scalar minimum() { return Base::minimum() + constant_; }
+
   /// The loss at theta; infinity where that of `GaussianScoreMatching` is.
   Scalar operator()(const Parameters& theta) { return Base::operator()(theta) + constant_; }
 
