@@ -38,8 +38,8 @@
 #include <scorematch/inference/divergence.hpp>
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/stein.hpp>
-#include <scorematch/loss/generalized_score_matching.hpp>
 #include <scorematch/loss/denoising_score_matching.hpp>
+#include <scorematch/loss/generalized_score_matching.hpp>
 #include <scorematch/loss/negative_log_likelihood.hpp>
 #include <scorematch/loss/quadratic_objective.hpp>
 #include <scorematch/loss/quadratic_summary.hpp>
