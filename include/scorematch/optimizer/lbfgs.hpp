@@ -189,7 +189,9 @@ class LbfgsWalk {
   }
 
   Scalar size() const {
-    return (std::max)(std::abs(here.loss), static_cast<Scalar>(options_.loss_scale));
+    Scalar loss = here.loss;
+    if constexpr (HasConstant<Obj>) loss -= objective_.constant();
+    return (std::max)(std::abs(loss), static_cast<Scalar>(options_.loss_scale));
   }
 
   // Necessary for a minimum, whatever H says; also in the units of theta.
@@ -277,10 +279,10 @@ class LbfgsWalk {
 ///
 /// docs/mathematics.md says why.
 ///
-/// **Errors** std::invalid_argument for an option out of range. A trial where the loss or its
-/// gradient is not finite is shortened, whether it left the domain or overflowed;
-/// `Status::diverged` is for a start that is not finite. `Status::line_search_failed` where no step
-/// lowers the loss.
+/// **Errors** std::invalid_argument for an option out of range and for a stochastic objective,
+/// whose line searches would follow the noise. A trial where the loss or its gradient is not finite
+/// is shortened, whether it left the domain or overflowed; `Status::diverged` is for a start that
+/// is not finite. `Status::line_search_failed` where no step lowers the loss.
 ///
 /// **Cost** mostly one value and gradient a step, and about 5 history inner products of parameter
 /// vectors.
@@ -307,6 +309,13 @@ struct Lbfgs {
                                                                           Obs& observer)
   const {
     require_options();
+    if constexpr (MayBeStochastic<Obj>) {
+      if (objective.stochastic()) {
+        detail::fail(
+            "Lbfgs: objective.stochastic() = 1; expected a loss without fresh random draws "
+            "(batch_size 0), or Adam");
+      }
+    }
     detail::LbfgsWalk<Lbfgs, Obj, Parameters> walk(*this, objective, start);
     if (!walk.here.finite()) return walk.end(0, Status::diverged);
     for (Eigen::Index taken = 0;;) {
