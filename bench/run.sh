@@ -54,3 +54,4 @@ for pair in bench-gcc:g++ bench-clang:clang++; do
 done
 [ -z "$docs" ] || sh bench/peers/run.sh "$results"
 python3 bench/report.py "$results" ${docs:+--docs "$docs"}
+[ -n "$docs" ] || printf '\n--quick: everything builds and runs; the figures mean little\n'
