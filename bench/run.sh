@@ -33,7 +33,6 @@ for preset in bench-gcc bench-clang; do
   mkdir -p "$results/$preset"
   for source in bench/*_bench.cpp; do
     topic=$(basename "$source" .cpp)
-    [ "$topic" != notebook_bench ] || continue
     for name in "$topic" "${topic}_baseline" "${topic}_avx2" "${topic}_avx512"; do
       program=build/$preset/bench/$name
       [ -x "$program" ] || continue
