@@ -56,7 +56,6 @@ TARGETS = [
     Target("batch", "batch", "one-by-one", {"*": 1.7}, program="batch_bench_baseline", faster=True,
            label="x86-64 baseline, {}"),
     Target("lbfgs", "lbfgs", "ceres", {"*": 1.2}, counter="evaluations"),
-    Target("exponential", "exponential", "hand-written", {"*": 1 / 0.6}, label="summary, {}"),
     Target("energy", "energy", "hand-written", {"*": 3}, label="score and Laplacian, Dim = {}"),
     Target("energy", "energy", "nested-duals", {}, label="score and Laplacian, Dim = {}"),
     Target("energy", "energy", "ceres-jets", {}, label="score and Laplacian, Dim = {}"),
@@ -281,8 +280,8 @@ def replace_tables(page, tables):
     text = page.read_text()
     for name, lines in tables.items():
         marker = f"<!-- table: {name} -->"
-        if marker not in text:
-            sys.exit(f"{page} has no {marker}")
+        if text.count(marker) != 1:
+            sys.exit(f"{page} has {marker} {text.count(marker)} times; expected once")
         before, after = text.split(marker)
         text = before + marker + "\n" + "\n".join(lines) + "\n" + PAGE_END + after.split(PAGE_END, 1)[1]
     page.write_text(text)
