@@ -255,7 +255,7 @@ def plot_dimension(compilers, path):
     if not curves:
         return
     curves.append("$limit with linespoints pt 2 lw 2 dt 2 lc rgb '#000000' title 'limit'")
-    gnuplot(HEAD.format(path, "bottom right") + "set logscale x 2\nset xlabel 'd'\nset yrange [0:*]\n"
+    gnuplot(HEAD.format(path, "top right") + "set logscale x 2\nset xlabel 'd'\nset yrange [0:*]\n"
             "set ylabel 'value and gradient / one d x d product'\nplot " + ", ".join(curves) + "\n", data)
 
 
@@ -272,7 +272,7 @@ def plot_count(compilers, path):
                 curves.append(f"$c{k}{j} with linespoints pt 7 lw 2 dt {dash} lc rgb '{COLORS[k]}' "
                               f"title '{compiler.compiler}, {title}'")
     if curves:
-        gnuplot(HEAD.format(path, "top left") + "set logscale xy\nset xlabel 'samples'\n"
+        gnuplot(HEAD.format(path, "below maxcols 2") + "set logscale xy\nset xlabel 'samples'\n"
                 "set format x '10^{%L}'\nset ylabel 'time, microseconds'\nplot " + ", ".join(curves) + "\n", data)
 
 
