@@ -1,8 +1,8 @@
-// Triangular products, inverse and Cholesky factor for sizes known at run time, tile by tile.
+// Triangular products, inverse and Cholesky factor for sizes known at run time.
 //
-// Tiles above the diagonal are skipped; the others go to Eigen's matrix product, each with all its
-// depth at once. Eigen packs both operands of a product into buffers, which it takes from the heap
-// beyond EIGEN_STACK_ALLOCATION_LIMIT: products are cut so that they stay below, and no call here
+// Triangles are cut into strips and the rectangles left of them, which go to Eigen's matrix
+// product. Eigen packs both operands of a product into buffers, which it takes from the heap beyond
+// EIGEN_STACK_ALLOCATION_LIMIT: products are cut so that they stay below, and no call here
 // allocates however large the matrix is.
 #pragma once
 
@@ -37,21 +37,19 @@ Block<typename Matrix::Scalar> write(Matrix& matrix, Index i, Index j, Index row
           Eigen::OuterStride<>(matrix.outerStride())};
 }
 
-// How many scalars Eigen still packs on the stack: its default limit is 128 KiB.
+// A product is cut into pieces of side x depth by depth x side, which Eigen still packs on the
+// stack: its default limit is 128 KiB for each operand. Flat pieces are packed less often than
+// cubes.
 template <class Scalar>
-inline constexpr Index packed = 128 * 1024 / Index(sizeof(Scalar));
+inline constexpr Index side = sizeof(Scalar) <= 8    ? 256
+                              : sizeof(Scalar) <= 16 ? 128
+                                                     : 16;
+template <class Scalar>
+inline constexpr Index depth = 128 * 1024 / Index(sizeof(Scalar)) / side<Scalar>;
 
-template <class Scalar>
-inline constexpr Index largest_tile = sizeof(Scalar) <= 8    ? 64
-                                      : sizeof(Scalar) <= 16 ? 32
-                                                             : 16;
-
-// Small tiles multiply fewer zeros, large ones are packed less often. Eigen's kernels take 24 rows
-// at once, or a divisor of 24, on the common machines.
-template <class Scalar>
-Index tile(Index d) {
-  return (std::min)(largest_tile<Scalar>, d <= 128 ? Index(24) : d <= 384 ? Index(32) : Index(64));
-}
+// How wide the strips are that a triangle is cut into: narrow ones multiply fewer zeros, wide ones
+// make better products.
+inline Index strip(Index d) { return d <= 64 ? 16 : d <= 256 ? 24 : 48; }
 
 // Calls visit(start, length) for each piece of [begin, end).
 template <class Visit>
@@ -61,45 +59,73 @@ void for_each_piece(Index begin, Index end, Index piece, Visit&& visit) {
   }
 }
 
-// Visits [0, depth) in pieces that a product with `side` rows or columns can pack on the stack.
-template <class Scalar, class Visit>
-void for_each_depth(Index side, Index depth, Visit&& visit) {
-  for_each_piece(0, depth, packed<Scalar> / side, visit);
+// Calls multiply(i, rows, j, columns, k, length) for each piece of a rows x length by length x
+// columns product.
+template <class Scalar, class Multiply>
+void for_each_product(Index all_rows, Index all_columns, Index all_depth, Multiply&& multiply) {
+  for_each_piece(0, all_columns, side<Scalar>, [&](Index j, Index columns) {
+    for_each_piece(0, all_rows, side<Scalar>, [&](Index i, Index rows) {
+      for_each_piece(0, all_depth, depth<Scalar>,
+                     [&](Index k, Index length) { multiply(i, rows, j, columns, k, length); });
+    });
+  });
 }
 
-// result += a b. At most 128 rows and columns.
+// result += a b.
 template <class Scalar>
 void add_product(Block<Scalar> result, const ConstBlock<Scalar>& a, const ConstBlock<Scalar>& b) {
-  for_each_depth<Scalar>((std::max)(a.rows(), b.cols()), a.cols(), [&](Index k, Index depth) {
-    result.noalias() += read(a, 0, k, a.rows(), depth) * read(b, k, 0, depth, b.cols());
-  });
+  for_each_product<Scalar>(a.rows(), b.cols(), a.cols(),
+                           [&](Index i, Index rows, Index j, Index columns, Index k, Index length) {
+                             write(result, i, j, rows, columns).noalias() +=
+                                 read(a, i, k, rows, length) * read(b, k, j, length, columns);
+                           });
+}
+
+// result -= a b.
+template <class Scalar>
+void subtract_product(Block<Scalar> result, const ConstBlock<Scalar>& a,
+                      const ConstBlock<Scalar>& b) {
+  for_each_product<Scalar>(a.rows(), b.cols(), a.cols(),
+                           [&](Index i, Index rows, Index j, Index columns, Index k, Index length) {
+                             write(result, i, j, rows, columns).noalias() -=
+                                 read(a, i, k, rows, length) * read(b, k, j, length, columns);
+                           });
 }
 
 // result += a b^T.
 template <class Scalar>
 void add_product_nt(Block<Scalar> result, const ConstBlock<Scalar>& a,
                     const ConstBlock<Scalar>& b) {
-  for_each_depth<Scalar>((std::max)(a.rows(), b.rows()), a.cols(), [&](Index k, Index depth) {
-    result.noalias() += read(a, 0, k, a.rows(), depth) * read(b, 0, k, b.rows(), depth).transpose();
-  });
+  for_each_product<Scalar>(a.rows(), b.rows(), a.cols(),
+                           [&](Index i, Index rows, Index j, Index columns, Index k, Index length) {
+                             write(result, i, j, rows, columns).noalias() +=
+                                 read(a, i, k, rows, length) *
+                                 read(b, j, k, columns, length).transpose();
+                           });
 }
 
 // result -= a b^T.
 template <class Scalar>
 void subtract_product_nt(Block<Scalar> result, const ConstBlock<Scalar>& a,
                          const ConstBlock<Scalar>& b) {
-  for_each_depth<Scalar>((std::max)(a.rows(), b.rows()), a.cols(), [&](Index k, Index depth) {
-    result.noalias() -= read(a, 0, k, a.rows(), depth) * read(b, 0, k, b.rows(), depth).transpose();
-  });
+  for_each_product<Scalar>(a.rows(), b.rows(), a.cols(),
+                           [&](Index i, Index rows, Index j, Index columns, Index k, Index length) {
+                             write(result, i, j, rows, columns).noalias() -=
+                                 read(a, i, k, rows, length) *
+                                 read(b, j, k, columns, length).transpose();
+                           });
 }
 
 // result += a^T b.
 template <class Scalar>
 void add_product_tn(Block<Scalar> result, const ConstBlock<Scalar>& a,
                     const ConstBlock<Scalar>& b) {
-  for_each_depth<Scalar>((std::max)(a.cols(), b.cols()), a.rows(), [&](Index k, Index depth) {
-    result.noalias() += read(a, k, 0, depth, a.cols()).transpose() * read(b, k, 0, depth, b.cols());
-  });
+  for_each_product<Scalar>(a.cols(), b.cols(), a.rows(),
+                           [&](Index i, Index rows, Index j, Index columns, Index k, Index length) {
+                             write(result, i, j, rows, columns).noalias() +=
+                                 read(a, k, i, length, rows).transpose() *
+                                 read(b, k, j, length, columns);
+                           });
 }
 
 // The smallest tile: of a fixed size, so that its columns are computed in whole registers.
@@ -145,72 +171,76 @@ void invert_tile(const ConstBlock<Scalar>& lower, Block<Scalar> inverse) {
   store<Scalar>(result, inverse);
 }
 
-template <class Matrix>
-void invert_lower(const Matrix& lower, Matrix& inverse) {
-  using Scalar = typename Matrix::Scalar;
-  constexpr int most = int(largest_tile<Scalar>);
+// inverse = lower^-1, strip of rows by strip of rows: what the strips above add to the ones below
+// is subtracted there at once. Nothing is written above the diagonal tiles.
+template <class Scalar>
+void invert_lower(const ConstBlock<Scalar>& lower, Block<Scalar> inverse) {
   const Index d = lower.rows();
-  const Index t = tile<Scalar>(d);
-  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, 0, edge, most> sum(edge, most);
-  // Row of tiles by row of tiles: A_ij = -A_ii sum_{j<=k<i} L_ik A_kj.
-  for_each_piece(0, d, edge, [&](Index i, Index rows) {
-    invert_tile<Scalar>(read(lower, i, i, rows, rows), write(inverse, i, i, rows, rows));
-    for_each_piece(0, i, t, [&](Index j, Index columns) {
-      sum.setZero();
-      add_product(write(sum, 0, 0, rows, columns), read(lower, i, j, rows, i - j),
-                  read(inverse, j, j, i - j, columns));
-      sum = -sum;
-      auto block = write(inverse, i, j, rows, columns);
+  if (d <= edge) return invert_tile(lower, inverse);
+  constexpr int most = sizeof(Scalar) <= 16 ? 3 * edge : edge;  // what the stack has room for
+  const Index width = d <= most ? Index(edge) : (std::min)(strip(d) / edge * edge, Index(most));
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, 0, most, most> copy;
+  for_each_piece(0, d, width, [&](Index k, Index rows) {
+    auto corner = write(inverse, k, k, rows, rows);
+    invert_lower(read(lower, k, k, rows, rows), corner);
+    for_each_piece(0, k, width, [&](Index j, Index columns) {
+      auto block = write(inverse, k, j, rows, columns);
+      copy = block;
       block.setZero();
-      add_product(block, read(inverse, i, i, rows, rows), read(sum, 0, 0, rows, columns));
+      add_product(block, read(corner, 0, 0, rows, rows), read(copy, 0, 0, rows, columns));
     });
+    const Index below = d - k - rows;
+    write(inverse, k + rows, k, below, rows).setZero();
+    subtract_product(write(inverse, k + rows, 0, below, k + rows),
+                     read(lower, k + rows, k, below, rows), read(inverse, k, 0, rows, k + rows));
   });
 }
 
+// Tile by tile of the result, slice by slice of the depth: a slice reaches from its own rows down,
+// and from the left to its own columns.
 template <class Matrix>
 void multiply_lower(const Matrix& a, const Matrix& b, Matrix& result) {
   using Scalar = typename Matrix::Scalar;
   const Index d = a.rows();
-  const Index t = tile<Scalar>(d);
-  for_each_piece(0, d, t, [&](Index i, Index rows) {
-    for_each_piece(0, i + rows, t, [&](Index j, Index columns) {
-      auto block = write(result, i, j, rows, columns);
-      block.setZero();
-      add_product(block, read(a, i, j, rows, i + rows - j), read(b, j, j, i + rows - j, columns));
+  for_each_piece(0, d, side<Scalar>, [&](Index j, Index columns) {
+    for_each_piece(j, d, side<Scalar>, [&](Index i, Index rows) {
+      write(result, i, j, rows, columns).setZero();
+      for_each_piece(j, i + rows, strip(d), [&](Index k, Index length) {
+        const Index first = (std::max)(i, k);
+        const Index reached = (std::min)(j + columns, k + length) - j;
+        add_product(write(result, first, j, i + rows - first, reached),
+                    read(a, first, k, i + rows - first, length), read(b, k, j, length, reached));
+      });
     });
   });
 }
 
-// Copies what a tile at (i, j) has below the diagonal above it.
+// Copies what the rows from i to i + rows have in the columns from j to j + columns, below the
+// diagonal, to above it.
 template <class Matrix>
-void mirror_tile(Matrix& matrix, Index i, Index j, Index rows, Index columns) {
-  for (Index k = i; k < i + rows; ++k) {
-    const Index end = (std::min)(j + columns, k);
-    for (Index l = j; l < end; ++l) matrix(l, k) = matrix(k, l);
-  }
+void mirror(Matrix& matrix, Index i, Index j, Index rows, Index columns) {
+  for_each_piece(i, i + rows, edge, [&](Index start, Index length) {
+    for (Index k = start; k < start + length; ++k) {
+      const Index end = (std::min)(j + columns, k);
+      for (Index l = j; l < end; ++l) matrix(l, k) = matrix(k, l);
+    }
+  });
 }
 
 template <class Matrix>
 void mirror_lower(Matrix& matrix) {
-  const Index d = matrix.rows();
-  for_each_piece(0, d, edge, [&](Index i, Index rows) {
-    for_each_piece(0, i + rows, edge,
-                   [&](Index j, Index columns) { mirror_tile(matrix, i, j, rows, columns); });
-  });
+  for_each_piece(0, matrix.cols(), edge,
+                 [&](Index j, Index columns) { mirror(matrix, j, j, matrix.rows() - j, columns); });
 }
 
 template <class Matrix>
 void gram_of_rows(const Matrix& a, Matrix& result) {
-  using Scalar = typename Matrix::Scalar;
   const Index d = a.rows();
-  const Index t = tile<Scalar>(d);
-  for_each_piece(0, d, t, [&](Index i, Index rows) {
-    for_each_piece(0, i + rows, t, [&](Index j, Index columns) {
-      auto block = write(result, i, j, rows, columns);
-      block.setZero();
-      add_product_nt(block, read(a, i, 0, rows, j + columns), read(a, j, 0, columns, j + columns));
-      mirror_tile(result, i, j, rows, columns);
-    });
+  for_each_piece(0, d, strip(d), [&](Index j, Index columns) {
+    auto block = write(result, j, j, d - j, columns);
+    block.setZero();
+    add_product_nt(block, read(a, j, 0, d - j, j + columns), read(a, j, 0, columns, j + columns));
+    mirror(result, j, j, d - j, columns);
   });
 }
 
@@ -219,45 +249,31 @@ template <class Matrix, class Vector>
 void identity_minus_grams(const Matrix& a, const Vector& v, Matrix& result) {
   using Scalar = typename Matrix::Scalar;
   const Index d = a.rows();
-  const Index t = tile<Scalar>(d);
-  for_each_piece(0, d, t, [&](Index i, Index rows) {
-    for_each_piece(0, i + rows, t, [&](Index j, Index columns) {
-      for (Index l = j; l < j + columns; ++l) {
-        for (Index k = i; k < i + rows; ++k) result(k, l) = -v(k) * v(l);
-        if (l >= i) result(l, l) += Scalar(1);
-      }
-      subtract_product_nt(write(result, i, j, rows, columns), read(a, i, 0, rows, j + columns),
-                          read(a, j, 0, columns, j + columns));
-      mirror_tile(result, i, j, rows, columns);
-    });
+  for_each_piece(0, d, strip(d), [&](Index j, Index columns) {
+    for (Index l = j; l < j + columns; ++l) {
+      for (Index k = j; k < d; ++k) result(k, l) = -v(k) * v(l);
+      result(l, l) += Scalar(1);
+    }
+    subtract_product_nt(write(result, j, j, d - j, columns), read(a, j, 0, d - j, j + columns),
+                        read(a, j, 0, columns, j + columns));
+    mirror(result, j, j, d - j, columns);
   });
 }
 
 template <class Matrix>
 void multiply(const Matrix& a, const Matrix& b, Matrix& result) {
-  using Scalar = typename Matrix::Scalar;
-  constexpr Index t = 2 * largest_tile<Scalar>;
   const Index d = a.rows();
-  for_each_piece(0, d, t, [&](Index j, Index columns) {
-    for_each_piece(0, d, t, [&](Index i, Index rows) {
-      auto block = write(result, i, j, rows, columns);
-      block.setZero();
-      add_product(block, read(a, i, 0, rows, d), read(b, 0, j, d, columns));
-    });
-  });
+  result.setZero();
+  add_product(write(result, 0, 0, d, d), read(a, 0, 0, d, d), read(b, 0, 0, d, d));
 }
 
 template <class Matrix>
 void multiply_transposed_lower(const Matrix& a, const Matrix& b, Matrix& result) {
-  using Scalar = typename Matrix::Scalar;
   const Index d = a.rows();
-  const Index t = tile<Scalar>(d);
-  for_each_piece(0, d, t, [&](Index i, Index rows) {
-    for_each_piece(0, i + rows, t, [&](Index j, Index columns) {
-      auto block = write(result, i, j, rows, columns);
-      block.setZero();
-      add_product_tn(block, read(a, i, i, d - i, rows), read(b, i, j, d - i, columns));
-    });
+  for_each_piece(0, d, strip(d), [&](Index i, Index rows) {
+    auto block = write(result, i, 0, rows, i + rows);
+    block.setZero();
+    add_product_tn(block, read(a, i, i, d - i, rows), read(b, i, 0, d - i, i + rows));
   });
 }
 
@@ -310,12 +326,7 @@ void solve_from_right(const ConstBlock<Scalar>& l, Block<Scalar> x) {
   auto left = write(x, 0, 0, x.rows(), h);
   auto right = write(x, 0, h, x.rows(), n - h);
   solve_from_right(read(l, 0, 0, h, h), left);
-  for_each_piece(0, x.rows(), largest_tile<Scalar>, [&](Index i, Index rows) {
-    for_each_piece(0, n - h, largest_tile<Scalar>, [&](Index j, Index columns) {
-      subtract_product_nt(write(right, i, j, rows, columns), read(left, i, 0, rows, h),
-                          read(l, h + j, 0, columns, h));
-    });
-  });
+  subtract_product_nt(right, read(left, 0, 0, x.rows(), h), read(l, h, 0, n - h, h));
   solve_from_right(read(l, h, h, n - h, n - h), right);
 }
 
@@ -331,12 +342,9 @@ bool cholesky(Block<Scalar> matrix, Scalar negligible) {
   auto rest = write(matrix, h, h, d - h, d - h);
   if (!cholesky(write(matrix, 0, 0, h, h), negligible)) return false;
   solve_from_right(read(matrix, 0, 0, h, h), below);
-  const Index t = tile<Scalar>(d);
-  for_each_piece(0, d - h, t, [&](Index i, Index rows) {
-    for_each_piece(0, i + rows, t, [&](Index j, Index columns) {
-      subtract_product_nt(write(rest, i, j, rows, columns), read(below, i, 0, rows, h),
-                          read(below, j, 0, columns, h));
-    });
+  for_each_piece(0, d - h, strip(d), [&](Index j, Index columns) {
+    subtract_product_nt(write(rest, j, j, d - h - j, columns), read(below, j, 0, d - h - j, h),
+                        read(below, j, 0, columns, h));
   });
   return cholesky(rest, negligible);
 }

@@ -62,7 +62,8 @@ EIGEN_ALWAYS_INLINE void invert_lower(const Matrix& lower, Matrix& inverse) {
       }
     }
   } else {
-    blocked::invert_lower(lower, inverse);
+    const Eigen::Index d = lower.rows();
+    blocked::invert_lower(blocked::read(lower, 0, 0, d, d), blocked::write(inverse, 0, 0, d, d));
   }
 }
 

@@ -21,8 +21,8 @@ namespace scorematch {
 ///
 /// **Units** J in 1/u^2 for samples in u.
 ///
-/// **Cost** about 4 d^3 flops for value and gradient: 2 d^3 for B W, d^3 / 3 for each of five
-/// triangular products. No allocation after construction.
+/// **Cost** 11/3 d^3 flops for value and gradient, 4/3 d^3 for the value alone: 2 d^3 for B E and
+/// d^3 / 3 for each of A, A C, E, B and the last product. No allocation after construction.
 template <Number Scalar_, int Dim_>
 class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   using Base = detail::GaussianObjective<Scalar_, Dim_>;

@@ -1,0 +1,146 @@
+// The products, inverse and Cholesky factor of dynamic size beside plain Eigen expressions, at
+// sizes on and around the edges of tiles, strips and pieces.
+#include "support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace {
+
+using namespace support;
+namespace detail = sm::detail;
+using Matrix = Eigen::MatrixXd;
+using Vector = Eigen::VectorXd;
+
+constexpr int sizes[] = {1, 2, 3, 15, 16, 17, 31, 33, 48, 49, 64, 65, 96, 97, 130, 256, 257, 300};
+
+// Entries of order one, a diagonal that keeps the inverse so.
+Matrix random_lower(Eigen::Index d, Rng& rng) {
+  Matrix l = normals<double>(d, d, rng).triangularView<Eigen::Lower>();
+  l /= std::sqrt(static_cast<double>(d));
+  for (Eigen::Index i = 0; i < d; ++i) l(i, i) = 1 + std::abs(l(i, i));
+  return l;
+}
+
+Matrix lower_part(const Matrix& m) { return m.triangularView<Eigen::Lower>(); }
+
+void check_close(const Matrix& ours, const Matrix& expected) {
+  const double rounding =
+      static_cast<double>(10 * ours.rows()) * std::numeric_limits<double>::epsilon();
+  CHECK((ours - expected).norm() <= rounding * (1 + expected.norm()));
+}
+
+}  // namespace
+
+TEST_CASE("products in blocks are those of plain expressions") {
+  Rng rng(1);
+  for (const int d : sizes) {
+    CAPTURE(d);
+    const Matrix a = random_lower(d, rng);
+    const Matrix b = random_lower(d, rng);
+    const Matrix full = normals<double>(d, d, rng);
+    const Vector v = normals<double>(d, 1, rng);
+    const Matrix identity = Matrix::Identity(d, d);
+    // A NaN left from before must not pass through.
+    const Matrix junk = Matrix::Constant(d, d, std::numeric_limits<double>::quiet_NaN());
+
+    Matrix inverse = Matrix::Zero(d, d);
+    detail::invert_lower(a, inverse);
+    CHECK(lower_part(inverse) == inverse);
+    check_close(a * inverse, identity);
+
+    Matrix result = junk;
+    detail::multiply_lower(a, b, result);
+    check_close(lower_part(result), a * b);
+    result = junk;
+    detail::gram_of_rows(a, result);
+    CHECK(result == result.transpose());
+    check_close(result, a * a.transpose());
+    result = junk;
+    detail::gram_of_columns(a, result);
+    CHECK(result == result.transpose());
+    check_close(result, a.transpose() * a);
+    result = junk;
+    detail::identity_minus_grams(a, v, result);
+    CHECK(result == result.transpose());
+    check_close(result, identity - a * a.transpose() - v * v.transpose());
+    result = junk;
+    detail::multiply(full, b, result);
+    check_close(result, full * b);
+    result = junk;
+    detail::multiply_transposed_lower(a, full, result);
+    check_close(lower_part(result), lower_part(a.transpose() * full));
+    result = junk;
+    detail::add_transposed(full, result);
+    check_close(lower_part(result), lower_part(full + full.transpose()));
+
+    const Matrix symmetric = full + full.transpose();
+    const double trace = (symmetric + symmetric * symmetric).trace();
+    CHECK(std::abs(detail::trace_with_product(symmetric, symmetric) - trace) <= 1e-13 * trace);
+    Vector w = v;
+    detail::multiply_symmetric(symmetric, v, w);
+    check_close(w, symmetric * v);
+    w = v;
+    detail::apply_lower(a, w);
+    check_close(w, a * v);
+    w = v;
+    detail::apply_transposed_lower(a, w);
+    check_close(w, a.transpose() * v);
+    w = v;
+    detail::solve_lower(a, w);
+    check_close(a * w, v);
+    w = v;
+    detail::solve_transposed_lower(a, w);
+    check_close(a.transpose() * w, v);
+  }
+}
+
+TEST_CASE("the root of a covariance gives it back, entry by entry, singular or not") {
+  Rng rng(2);
+  for (const int d : sizes) {
+    CAPTURE(d);
+    const Matrix a = random_lower(d, rng);
+    Vector scale(d);
+    for (Eigen::Index i = 0; i < d; ++i) scale(i) = std::exp2(static_cast<double>(17 * i % 101));
+    Matrix r = a * a.transpose();
+    const auto check = [&](bool singular) {
+      const Matrix s = scale.asDiagonal() * r * scale.asDiagonal();
+      const detail::CovarianceRoot<double, Eigen::Dynamic> root(s);
+      CHECK(root.positive_definite == !singular);
+      CHECK(root.singular == singular);
+      CHECK(lower_part(root.lower) == root.lower);
+      const Matrix unscaled = scale.cwiseInverse().asDiagonal() * root.lower;
+      check_close(unscaled * unscaled.transpose(), r);
+    };
+    check(false);
+    if (d == 1) continue;
+    r.row(d / 2) = 2 * r.row(0);  // collinear coordinates
+    r.col(d / 2) = 2 * r.col(0);
+    r(d / 2, d / 2) = 4 * r(0, 0);
+    check(true);
+    r(d - 1, 0) = std::numeric_limits<double>::quiet_NaN();
+    const detail::CovarianceRoot<double, Eigen::Dynamic> nowhere(r);
+    CHECK_FALSE(nowhere.positive_definite);
+    CHECK(nowhere.singular);
+  }
+}
+
+TEST_CASE("the minimum that an objective knows is what it computes there") {
+  Rng rng(3);
+  const auto check = [&](const auto& family, const auto& loss) {
+    const Eigen::Index d = family.dimension();
+    auto summary = loss.summary(family);
+    summary.add(random_samples(d, 3 * d + 2, rng));
+    auto objective = loss.objective(family, summary);
+    auto gradient = family.start();
+    const double value = objective(objective.minimizer(), gradient);
+    CHECK(std::abs(objective.minimum() - value) <= 1e-11 * std::abs(value));
+    CHECK(gradient.norm() <= 1e-10 * std::abs(value));
+  };
+  check(sm::GaussianFamily<double, 3>{}, sm::ScoreMatchingLoss{});
+  check(sm::GaussianFamily<double>{40}, sm::ScoreMatchingLoss{});
+  check(sm::GaussianFamily<double>{1}, sm::NegativeLogLikelihood{});
+  check(sm::GaussianFamily<double>{40}, sm::NegativeLogLikelihood{});
+}
