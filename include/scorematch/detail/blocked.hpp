@@ -203,8 +203,8 @@ void multiply_lower(const Matrix& a, const Matrix& b, Matrix& result) {
   using Scalar = typename Matrix::Scalar;
   const Index d = a.rows();
   for_each_piece(0, d, side<Scalar>, [&](Index j, Index columns) {
-    for_each_piece(j, d, side<Scalar>, [&](Index i, Index rows) {
-      write(result, i, j, rows, columns).setZero();
+    for_each_piece(0, d, side<Scalar>, [&](Index i, Index rows) {
+      write(result, i, j, rows, columns).setZero();  // and no more above the diagonal
       for_each_piece(j, i + rows, strip(d), [&](Index k, Index length) {
         const Index first = (std::max)(i, k);
         const Index reached = (std::min)(j + columns, k + length) - j;

@@ -3,8 +3,7 @@
 // Sizes fixed up to 16 are plain loops with compile-time bounds, which the compiler unrolls. Others
 // are in blocked.hpp.
 //
-// Lower triangular arguments and results hold zeros above the diagonal. (Unless unrolled, in the
-// tiles on the diagonal: what lies above those is neither read nor written.)
+// Lower triangular arguments and results hold zeros above the diagonal.
 #pragma once
 
 #include <scorematch/detail/blocked.hpp>
