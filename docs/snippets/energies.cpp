@@ -52,8 +52,7 @@ void first_energy() {
   const Eigen::Matrix2Xd samples = draw_samples(5000);  // of a = 1.5, c = 0.4
 
   const auto family = sm::energy_family<2>(DoubleWells{}, Eigen::Vector2d(0, 0));
-  const auto fit =
-      sm::fit(family, sm::ScoreMatchingLoss{}, sm::Momentum{.learning_rate = 0.02}, samples);
+  const auto fit = sm::fit(family, sm::ScoreMatchingLoss{}, sm::Lbfgs{}, samples);
   std::printf("a = %.3f, c = %.3f\n", fit.parameters(0), fit.parameters(1));
 
   const Eigen::Vector2d x(1, -0.5);
