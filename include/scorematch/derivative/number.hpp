@@ -231,9 +231,10 @@ class ForwardOperators {
 }  // namespace scorematch
 
 // Matrices of these numbers, and their products with matrices of plain ones.
+namespace Eigen {
 
 template <scorematch::ForwardNumber X>
-struct Eigen::NumTraits<X> : Eigen::GenericNumTraits<X> {
+struct NumTraits<X> : GenericNumTraits<X> {
   using Real = X;
   using NonInteger = X;
   using Nested = X;
@@ -256,12 +257,14 @@ struct Eigen::NumTraits<X> : Eigen::GenericNumTraits<X> {
 
 template <scorematch::ForwardNumber X, class C, class BinaryOp>
 requires scorematch::ConstantFor<C, typename X::Inner>
-struct Eigen::ScalarBinaryOpTraits<X, C, BinaryOp> {
+struct ScalarBinaryOpTraits<X, C, BinaryOp> {
   using ReturnType = X;
 };
 
 template <class C, scorematch::ForwardNumber X, class BinaryOp>
 requires scorematch::ConstantFor<C, typename X::Inner>
-struct Eigen::ScalarBinaryOpTraits<C, X, BinaryOp> {
+struct ScalarBinaryOpTraits<C, X, BinaryOp> {
   using ReturnType = X;
 };
+
+}  // namespace Eigen

@@ -92,8 +92,10 @@ class GaussianMixtureFamily
           Eigen::Matrix<Scalar, Eigen::Dynamic, 1>::Ones(samples.cols());
       for (Eigen::Index k = 0; k < Components; ++k) {
         const Eigen::Matrix<Scalar, Dim, 1> mean = samples.col(draw(distances, rng));
-        starts.col(s).segment(offset(k), component_.parameter_count()) =
-            component_.pack(mean, whole.cholesky());
+        const auto component = component_.pack(mean, whole.cholesky());
+        for (Eigen::Index i = 0; i < component.size(); ++i) {
+          starts(offset(k) + i, s) = component(i);
+        }
         for (Eigen::Index j = 0; j < samples.cols(); ++j) {
           const Scalar distance = (samples.col(j) - mean).squaredNorm();
           if (k == 0 || distance < distances(j)) distances(j) = distance;

@@ -191,7 +191,7 @@ struct WildBootstrap {
 };
 
 /// What `stein_test` asks of a generator: std::uniform_random_bit_generator in all but name, whose
-/// header, <random>, is a large one.
+/// header is a large one.
 template <class G>
 concept RandomBits = std::unsigned_integral<std::invoke_result_t<G&>> && requires {
   { (G::min)() } -> std::same_as<std::invoke_result_t<G&>>;

@@ -282,8 +282,10 @@ struct ScalarTraits<Pack<T, W>> {
 
 }  // namespace scorematch
 
+namespace Eigen {
+
 template <scorematch::VectorLane T, int W>
-struct Eigen::NumTraits<scorematch::Pack<T, W>> : Eigen::GenericNumTraits<scorematch::Pack<T, W>> {
+struct NumTraits<scorematch::Pack<T, W>> : GenericNumTraits<scorematch::Pack<T, W>> {
   using Pack = scorematch::Pack<T, W>;
   using Real = Pack;
   using NonInteger = Pack;
@@ -304,3 +306,5 @@ struct Eigen::NumTraits<scorematch::Pack<T, W>> : Eigen::GenericNumTraits<scorem
   static Pack lowest() { return Pack(NumTraits<T>::lowest()); }
   static int digits10() { return NumTraits<T>::digits10(); }
 };
+
+}  // namespace Eigen
