@@ -102,7 +102,7 @@ class TruncatedGaussian {
                    " on, is not positive definite; expected every eigenvalue above 0 (ask "
                    "positive_definite() first)");
     }
-    Matrix inverse(d, d);
+    Matrix inverse = Matrix::Zero(d, d);
     Matrix covariance(d, d);
     detail::invert_lower(root.lower, inverse);
     detail::gram_of_columns(inverse, covariance);

@@ -130,7 +130,7 @@ Scalar fisher_divergence(const Gaussian<Scalar, Dim>& p, const Gaussian<Scalar, 
   detail::require_same_dimension(p, q);
   const Eigen::Index d = p.dimension();
   const Matrix difference = p.cholesky() - q.cholesky();
-  Matrix inverse(d, d);
+  Matrix inverse = Matrix::Zero(d, d);
   Matrix half(d, d);
   Matrix sum(d, d);
   detail::invert_lower(p.cholesky(), inverse);
@@ -170,7 +170,7 @@ Scalar kullback_leibler(const Gaussian<Scalar, Dim>& p, const Gaussian<Scalar, D
   detail::require_same_dimension(p, q);
   const Eigen::Index d = p.dimension();
   const Matrix difference = p.cholesky() - q.cholesky();
-  Matrix inverse(d, d);
+  Matrix inverse = Matrix::Zero(d, d);
   Matrix k(d, d);
   detail::invert_lower(q.cholesky(), inverse);
   detail::multiply_lower(inverse, difference, k);
