@@ -34,7 +34,7 @@ namespace detail {
 // One vector register, as a value: compilers keep an array of numbers in memory, these they do not.
 template <class T, int N>
 struct RegisterOf {
-  typedef T Type __attribute__((vector_size(sizeof(T) * N)));
+  using Type [[gnu::vector_size(sizeof(T) * N)]] = T;
 };
 template <class T, int N>
 using Register = typename RegisterOf<T, N>::Type;
