@@ -45,12 +45,12 @@ void check_operations() {
   using T = typename P::Lane;
   Rng rng(3);
   P special = pack_of<P>(rng);
-  special.set(0, std::numeric_limits<T>::infinity());
-  special.set(1, std::numeric_limits<T>::quiet_NaN());
-  special.set(2, T(0));
-  special.set(3, -T(0));
+  const T values[] = {std::numeric_limits<T>::infinity(), std::numeric_limits<T>::quiet_NaN(), T(0),
+                      -T(0)};
+  constexpr int lanes = sm::lanes_of<P>;
+  for (int k = 0; k < std::min(lanes, 4); ++k) special.set(k, values[k]);
   P same = special;
-  same.set(5, T(1));
+  same.set(lanes - 1, T(1));
   for (const P& b : {pack_of<P>(rng), special, same}) {
     for (const P& a : {pack_of<P>(rng), special}) {
       check_lanes(
