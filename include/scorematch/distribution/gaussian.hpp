@@ -229,4 +229,22 @@ class Gaussian {
   Matrix cholesky_;
 };
 
+namespace detail {
+
+// The Gaussian exp(eta . x - 1/2 x^T K x), of mean K^-1 eta and covariance K^-1, from the root of a
+// positive definite K.
+template <class Scalar, int Dim>
+Gaussian<Scalar, Dim> gaussian_of_precision(const CovarianceRoot<Scalar, Dim>& root,
+                                            Eigen::Matrix<Scalar, Dim, 1> eta) {
+  using Matrix = typename Gaussian<Scalar, Dim>::Matrix;
+  Matrix inverse = Matrix::Zero(eta.size(), eta.size());
+  Matrix covariance(eta.size(), eta.size());
+  invert_lower(root.lower, inverse);
+  gram_of_columns(inverse, covariance);
+  solve_lower(root.lower, eta);
+  solve_transposed_lower(root.lower, eta);
+  return Gaussian<Scalar, Dim>(eta, covariance);
+}
+
+}  // namespace detail
 }  // namespace scorematch

@@ -4,7 +4,6 @@
 #include <scorematch/data/box.hpp>
 #include <scorematch/detail/cholesky.hpp>
 #include <scorematch/detail/require.hpp>
-#include <scorematch/detail/triangular.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 
 #include <Eigen/Core>
@@ -94,7 +93,6 @@ class TruncatedGaussian {
   ///
   /// **Errors** std::invalid_argument where K is not positive definite.
   Gaussian<Scalar, Dim> untruncated() const {
-    const Eigen::Index d = dimension();
     const detail::CovarianceRoot<Scalar, Dim> root(precision_);
     if (!root.positive_definite) {
       detail::fail("TruncatedGaussian::untruncated: the precision, from ",
@@ -102,14 +100,7 @@ class TruncatedGaussian {
                    " on, is not positive definite; expected every eigenvalue above 0 (ask "
                    "positive_definite() first)");
     }
-    Matrix inverse = Matrix::Zero(d, d);
-    Matrix covariance(d, d);
-    detail::invert_lower(root.lower, inverse);
-    detail::gram_of_columns(inverse, covariance);
-    Vector mean = eta_;
-    detail::solve_lower(root.lower, mean);
-    detail::solve_transposed_lower(root.lower, mean);
-    return Gaussian<Scalar, Dim>(mean, covariance);
+    return detail::gaussian_of_precision<Scalar, Dim>(root, eta_);
   }
 
  private:

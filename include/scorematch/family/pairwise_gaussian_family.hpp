@@ -2,7 +2,6 @@
 
 #include <scorematch/detail/cholesky.hpp>
 #include <scorematch/detail/require.hpp>
-#include <scorematch/detail/triangular.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/family/exponential_family.hpp>
 
@@ -102,14 +101,7 @@ class PairwiseGaussianFamily
       detail::fail("PairwiseGaussianFamily: the precision, theta(", d, ") = ", theta(d),
                    " and after, is not positive definite; expected every eigenvalue above 0");
     }
-    Matrix inverse = Matrix::Zero(d, d);
-    Matrix covariance(d, d);
-    detail::invert_lower(root.lower, inverse);
-    detail::gram_of_columns(inverse, covariance);
-    Vector mean = theta.head(d);
-    detail::solve_lower(root.lower, mean);
-    detail::solve_transposed_lower(root.lower, mean);
-    return Gaussian<Scalar, Dim_>(mean, covariance);
+    return detail::gaussian_of_precision<Scalar, Dim_>(root, theta.head(d));
   }
 
   /// The natural parameters of a Gaussian: the inverse of `gaussian`.
