@@ -31,6 +31,7 @@
 #include <scorematch/family/phi_four_family.hpp>
 #include <scorematch/family/polynomial_family.hpp>
 #include <scorematch/family/score_model.hpp>
+#include <scorematch/family/statistics.hpp>
 #include <scorematch/family/student_t_family.hpp>
 #include <scorematch/family/truncated_gaussian_family.hpp>
 #include <scorematch/family/von_mises_family.hpp>
@@ -38,6 +39,7 @@
 #include <scorematch/inference/divergence.hpp>
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/stein.hpp>
+#include <scorematch/inference/stein_kernel.hpp>
 #include <scorematch/loss/denoising_score_matching.hpp>
 #include <scorematch/loss/generalized_score_matching.hpp>
 #include <scorematch/loss/negative_log_likelihood.hpp>

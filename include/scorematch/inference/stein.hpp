@@ -5,6 +5,7 @@
 #include <scorematch/data/samples.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/inference/model_score.hpp>
+#include <scorematch/inference/stein_kernel.hpp>
 #include <scorematch/scalar.hpp>
 
 #include <Eigen/Core>
@@ -19,140 +20,6 @@
 #include <vector>
 
 namespace scorematch {
-
-// --- kernels -------------------------------------------------------------------------------------
-
-/// A radial kernel k(x, y) = kappa(rho), rho = |x - y|^2 / length^2, and its first two derivatives
-/// in rho.
-template <Real Scalar>
-struct RadialKernel {
-  Scalar value;
-  Scalar first;
-  Scalar second;
-};
-
-/// What `stein_discrepancy` asks of a kernel: kappa with its derivatives, a length in the units of
-/// the samples, or none where it is to be their median distance, and a check of its options that
-/// throws std::invalid_argument.
-///
-/// Laws: kappa(|x - y|^2) is a positive definite function of x - y in every dimension.
-template <class K, class Scalar>
-concept SteinKernel = requires(const K& kernel, Scalar rho) {
-  { kernel(rho) } -> std::same_as<RadialKernel<Scalar>>;
-  { kernel.length } -> std::convertible_to<std::optional<double>>;
-  kernel.check();
-};
-
-namespace detail {
-
-inline void require_length(const char* owner, const std::optional<double>& length) {
-  using std::isfinite;
-  if (length) {
-    require_option(*length > 0 && isfinite(*length), owner, "length", *length,
-                   "a finite number above 0, or none for the median distance");
-  }
-}
-
-}  // namespace detail
-
-/// The inverse multiquadric kernel, kappa(rho) = (offset^2 + rho)^exponent.
-///
-/// Its tails fall slowly, so that the discrepancy also sees what is wrong far from the bulk: with
-/// an exponent between -1 and 0 it controls convergence where that of a Gaussian kernel fails to in
-/// three dimensions and more (Gorham and Mackey 2017).
-struct InverseMultiquadric {
-  /// In units of x; none: the median distance of the samples.
-  std::optional<double> length = std::nullopt;
-  double exponent = -0.5;
-  double offset = 1;
-
-  void check() const {
-    using std::isfinite;
-    detail::require_length("InverseMultiquadric", length);
-    detail::require_option(exponent > -1 && exponent < 0, "InverseMultiquadric", "exponent",
-                           exponent, "a number above -1 and below 0");
-    detail::require_option(offset > 0 && isfinite(offset), "InverseMultiquadric", "offset", offset,
-                           "a finite number above 0");
-  }
-
-  template <Real Scalar>
-  RadialKernel<Scalar> operator()(Scalar rho) const {
-    using std::pow;
-    using std::sqrt;
-    const Scalar c = static_cast<Scalar>(offset);
-    const Scalar b = static_cast<Scalar>(exponent);
-    const Scalar base = c * c + rho;
-    const Scalar value = b == Scalar(-0.5) ? 1 / sqrt(base) : pow(base, b);
-    const Scalar first = b * value / base;
-    return {value, first, (b - 1) * first / base};
-  }
-};
-
-/// The Gaussian kernel, kappa(rho) = exp(-rho / 2).
-struct GaussianKernel {
-  /// In units of x; none: the median distance of the samples.
-  std::optional<double> length = std::nullopt;
-
-  void check() const { detail::require_length("GaussianKernel", length); }
-
-  template <Real Scalar>
-  RadialKernel<Scalar> operator()(Scalar rho) const {
-    using std::exp;
-    const Scalar value = exp(-rho / 2);
-    return {value, -value / 2, value / 4};
-  }
-};
-
-// --- distances between samples -------------------------------------------------------------------
-
-/// The median of the distances between samples that are not zero: the usual length of a kernel.
-///
-/// Beyond 500 samples only 500, evenly spaced among the columns, are compared.
-///
-/// **Units** those of the samples.
-///
-/// **Errors** std::invalid_argument for samples that are not finite or whose distances overflow,
-/// and where no two samples differ.
-///
-/// **Cost** O(Dim min(n, 500)^2). **Allocation** at most 1 MB of distances (of double).
-template <DenseExpression X>
-requires Real<typename X::Scalar>
-typename X::Scalar median_distance(const X& samples) {
-  using Scalar = typename X::Scalar;
-  using std::hypot;
-  using std::isfinite;
-  std::vector<Scalar> distances;
-  detail::with_coefficients(samples, [&](const auto& block) {
-    detail::require_finite(block);
-    const Eigen::Index n = block.cols();
-    const Eigen::Index used = (std::min)(n, Eigen::Index(500));
-    const auto column = [&](Eigen::Index k) { return used == n ? k : k * (n - 1) / (used - 1); };
-    distances.reserve(static_cast<std::size_t>(used * (used - 1) / 2));
-    for (Eigen::Index b = 1; b < used; ++b) {
-      for (Eigen::Index a = 0; a < b; ++a) {
-        const Eigen::Index i = column(a);
-        const Eigen::Index j = column(b);
-        Scalar distance(0);
-        for (Eigen::Index k = 0; k < block.rows(); ++k) {
-          distance = hypot(distance, block(k, i) - block(k, j));
-        }
-        if (!isfinite(distance)) {
-          detail::fail("the distance of samples ", i, " and ", j,
-                       " overflows; expected a finite one (rescale the samples)");
-        }
-        if (distance > 0) distances.push_back(distance);
-      }
-    }
-  });
-  if (distances.empty()) {
-    detail::fail("the ", samples.cols(),
-                 " samples have no distance above 0; expected two that differ, or a kernel with "
-                 "a length of its own");
-  }
-  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
-  std::nth_element(distances.begin(), middle, distances.end());
-  return *middle;
-}
 
 // --- the discrepancy -----------------------------------------------------------------------------
 
