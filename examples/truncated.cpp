@@ -135,6 +135,7 @@ void run(const std::string& directory) {
                             {"h = min(x, 2)", {}}};
   for (const Eigen::Index n : counts) {
     std::vector<Samples> samples;
+    samples.reserve(replicates);
     std::mt19937_64 rng(static_cast<unsigned>(n));
     for (int r = 0; r < replicates; ++r) samples.push_back(draw(gaussian, n, rng));
     const auto add = [&](std::size_t curve, const auto& estimate) {

@@ -92,7 +92,7 @@ template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Pa
 Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer,
            const SummaryOf<L, F>& summary, Obs&& observer = {}) {
   auto objective = loss.objective(family, summary);
-  const typename F::Parameters start = family.start();
+  const typename F::Parameters& start = family.start();
   auto minimum = scorematch::minimize(optimizer, objective, start, observer);
   return {family.distribution(minimum.parameters),
           std::move(minimum.parameters),
