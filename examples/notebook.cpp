@@ -48,9 +48,10 @@ void run(const std::string& directory) {
       report(name.c_str(), family.distribution(state.parameters));
     }
   });
-  std::printf("final mean - true mean: %s\n", text(fit.distribution.mean() - truth.mean()).c_str());
+  std::printf("final mean - true mean: %s\n",
+              text<2>(fit.distribution.mean() - truth.mean()).c_str());
   std::printf("final cov - true cov: %s\n",
-              text_rows(fit.distribution.covariance() - truth.covariance()).c_str());
+              text_rows<2>(fit.distribution.covariance() - truth.covariance()).c_str());
   std::printf("loss %.8f, gradient norm %.2g, status %s\n", fit.loss, fit.gradient_norm,
               std::string(to_string(fit.status)).c_str());
 

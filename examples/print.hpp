@@ -12,16 +12,29 @@ inline std::string text(double value) {
   return buffer;
 }
 
-inline std::string text(const Eigen::Ref<const Eigen::VectorXd>& vector) {
+// By pointer: Eigen::Ref would cost more to compile than a fit.
+inline std::string text(const double* values, Eigen::Index size, Eigen::Index stride = 1) {
   std::string line = "[";
-  for (Eigen::Index i = 0; i < vector.size(); ++i) line += (i > 0 ? ", " : "") + text(vector(i));
-  return line + "]";
+  for (Eigen::Index i = 0; i < size; ++i) {
+    if (i > 0) line += ", ";
+    line += text(values[i * stride]);
+  }
+  line += ']';
+  return line;
 }
 
-inline std::string text_rows(const Eigen::Ref<const Eigen::MatrixXd>& matrix) {
+template <int Dim>
+std::string text(const Eigen::Matrix<double, Dim, 1>& vector) {
+  return text(vector.data(), vector.size());
+}
+
+template <int Dim>
+std::string text_rows(const Eigen::Matrix<double, Dim, Dim>& matrix) {
   std::string line = "[";
   for (Eigen::Index i = 0; i < matrix.rows(); ++i) {
-    line += (i > 0 ? ", " : "") + text(Eigen::VectorXd(matrix.row(i).transpose()));
+    if (i > 0) line += ", ";
+    line += text(matrix.data() + i, matrix.cols(), matrix.rows());
   }
-  return line + "]";
+  line += ']';
+  return line;
 }
