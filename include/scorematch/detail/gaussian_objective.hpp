@@ -35,8 +35,7 @@ class GaussianObjective {
   GaussianObjective(const Family& family, const Moments<Scalar, Dim>& moments,
                     LaneOf<Scalar> ridge = 0)
       : family_(family),
-        root_(family.dimension(), family.dimension()),
-        workspace_(family.dimension()) {
+        root_(family.dimension(), family.dimension()) {
     const Eigen::Index d = family.dimension();
     if (moments.dimension() != d) {
       fail("the moments have dimension ", moments.dimension(), "; expected ", d,
@@ -81,8 +80,8 @@ class GaussianObjective {
 
  protected:
   // What an evaluation computes on its way. Of a fixed size it is a local variable, which the
-  // compiler keeps in registers while they last; else it is allocated with the objective, and an
-  // evaluation allocates nothing.
+  // compiler keeps in registers while they last; else the first evaluation allocates it (a closed
+  // form asks for none), and later ones nothing.
   struct Workspace {
     Matrix lower;     // L
     Matrix inverse;   // A
@@ -92,6 +91,7 @@ class GaussianObjective {
     Matrix first;     // N, then free
     Matrix second;    // free
 
+    Workspace() = default;
     explicit Workspace(Eigen::Index d)
         : lower(d, d),
           inverse(Matrix::Zero(d, d)),
@@ -106,6 +106,7 @@ class GaussianObjective {
     if constexpr (unrolled<Matrix>) {
       return Workspace(Dim);
     } else {
+      if (workspace_.lower.size() == 0) workspace_ = Workspace(family_.dimension());
       return workspace_;
     }
   }
@@ -177,9 +178,7 @@ class GaussianObjective {
   Mask unbounded_;  // S is singular
 
  private:
-  struct Nothing {
-    explicit Nothing(Eigen::Index) {}
-  };
+  struct Nothing {};
   [[no_unique_address]] std::conditional_t<unrolled<Matrix>, Nothing, Workspace> workspace_;
 };
 

@@ -41,7 +41,7 @@ class GaussianDenoisingScoreMatching : public GaussianScoreMatching<Scalar_, Dim
   Scalar constant() const { return constant_; }
 
   /// The loss at `minimizer()`.
-  Scalar minimum() { return Base::minimum() + constant_; }
+  Scalar minimum() const { return Base::minimum() + constant_; }
 
   /// The loss at theta; infinity where that of `GaussianScoreMatching` is.
   Scalar operator()(const Parameters& theta) { return Base::operator()(theta) + constant_; }

@@ -18,7 +18,7 @@ namespace scorematch {
 ///
 /// **Units** nats a sample.
 ///
-/// **Cost** about 4/3 d^3 flops for value and gradient. No allocation after construction.
+/// **Cost** about 4/3 d^3 flops for value and gradient. Only the first allocates.
 template <Number Scalar_, int Dim_>
 class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, Dim_> {
   using Base = detail::GaussianObjective<Scalar_, Dim_>;

@@ -22,7 +22,7 @@ namespace scorematch {
 /// **Units** J in 1/u^2 for samples in u.
 ///
 /// **Cost** 11/3 d^3 flops for value and gradient, 4/3 d^3 for the value alone: 2 d^3 for B E and
-/// d^3 / 3 for each of A, A C, E, B and the last product. No allocation after construction.
+/// d^3 / 3 for each of A, A C, E, B and the last product. Only the first allocates.
 template <Number Scalar_, int Dim_>
 class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   using Base = detail::GaussianObjective<Scalar_, Dim_>;
@@ -52,12 +52,12 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   /// J at `minimizer()`, -1/2 tr S^-1, where the gradient vanishes. Infinity as in an evaluation.
   ///
   /// **Cost** d^3 / 3 flops.
-  Scalar minimum() {
-    auto&& at = this->workspace();
+  Scalar minimum() const {
     const auto inside = this->minimizer_inside(3);
     if (!any(inside)) return Base::outside();
-    detail::invert_lower(this->root_, at.inverse);
-    return Base::finite_or_outside(inside, -at.inverse.squaredNorm() / 2);
+    typename Base::Matrix inverse = Base::Matrix::Zero(this->root_.rows(), this->root_.cols());
+    detail::invert_lower(this->root_, inverse);
+    return Base::finite_or_outside(inside, -inverse.squaredNorm() / 2);
   }
 
  private:
