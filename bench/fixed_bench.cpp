@@ -11,6 +11,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -44,9 +45,10 @@ sm::Moments<double, d> moments() {
 // The library's formulas (see GaussianScoreMatching) on plain doubles. Returns the last loss.
 template <int d>
 struct ByHand {
-  static constexpr int parameters = d + d * (d + 1) / 2;
-  double m[d];
-  double c[d][d];
+  static constexpr std::size_t size = std::size_t(d);
+  static constexpr std::size_t parameters = size + size * (size + 1) / 2;
+  double m[size];
+  double c[size][size];
 
   explicit ByHand(const sm::Moments<double, d>& seen) {
     const Eigen::Matrix<double, d, d> root = seen.covariance().llt().matrixL();
@@ -59,7 +61,8 @@ struct ByHand {
   double operator()(double (&theta)[parameters]) const {
     double loss = 0;
     for (int step = 0;; ++step) {
-      double l[d][d], a[d][d], r[d], n[d][d], e[d][d], b[d][d], u[d], k[d][d];
+      double l[size][size], a[size][size], r[size], n[size][size], e[size][size], b[size][size],
+          u[size], k[size][size];
       for (int i = 0, p = 2 * d; i < d; ++i) {
         for (int j = 0; j < i; ++j) l[i][j] = theta[p++];
         l[i][i] = std::exp(theta[d + i]);

@@ -117,10 +117,11 @@ void register_rank_update(Eigen::Index d) {
 // Welford's step on differences from the first sample, and nothing else.
 template <int Dim>
 struct Welford {
+  static constexpr std::size_t size = std::size_t(Dim);
   double count = 0;
-  double pivot[Dim] = {};
-  double offset[Dim] = {};
-  double scatter[Dim][Dim] = {};  // lower triangle
+  double pivot[size] = {};
+  double offset[size] = {};
+  double scatter[size][size] = {};  // lower triangle
 
   void add(const double* x) {
     if (count == 0) {
@@ -128,7 +129,7 @@ struct Welford {
       count = 1;
       return;
     }
-    double shift[Dim];
+    double shift[size];
     const double total = count + 1;
     const double part = 1 / total;
     for (int i = 0; i < Dim; ++i) shift[i] = (x[i] - pivot[i]) - offset[i];
