@@ -1,6 +1,8 @@
 // What two losses pay for what they save, as two pictures: the bias and the spread of denoising
 // score matching against sigma, and the spread of sliced score matching against the number of
 // directions.
+#include "gnuplot.hpp"
+
 #include <scorematch/scorematch.hpp>
 
 #include <Eigen/Core>
@@ -8,12 +10,8 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <random>
-#include <stdexcept>
-#include <string>
 
 namespace sm = scorematch;
 
@@ -51,9 +49,9 @@ Eigen::RowVectorXd wells(Eigen::Index n, std::uint64_t seed) {  // a = -1
   return samples;
 }
 
-void denoising(const std::filesystem::path& directory) {
+void denoising(const Picture& picture) {
   const auto family = sm::energy_family<1>(DoubleWell{}, Eigen::Vector<double, 1>(0.0));
-  std::ofstream file(directory / "denoising.dat");
+  std::ofstream file = picture.open("denoising.dat");
   std::puts("double well, a = -1, 1000 samples, 2 draws of noise: mean and deviation of a");
   std::puts("  sigma    in pairs          independent");
   for (double sigma = 0.025; sigma <= 1; sigma *= 1.3) {
@@ -74,7 +72,7 @@ void denoising(const std::filesystem::path& directory) {
   }
 }
 
-void sliced(const std::filesystem::path& directory) {
+void sliced(const Picture& picture) {
   constexpr int dimension = 8;
   const sm::GaussianFamily<double> family(dimension);
   std::mt19937_64 rng(1);
@@ -83,7 +81,7 @@ void sliced(const std::filesystem::path& directory) {
   for (double& entry : theta) entry = 0.3 * normal(rng);
   auto set = sm::SlicedScoreMatchingLoss{}.summary(family);
   set.add(family.distribution(theta).sample(100, rng));
-  std::ofstream file(directory / "sliced.dat");
+  std::ofstream file = picture.open("sliced.dat");
   std::puts("\nGaussian in 8 dimensions, 100 samples: deviation of the loss over 50 seeds");
   std::puts("directions   normal rademacher   sphere, then with variance_reduced");
   for (Eigen::Index projections = 1; projections <= 64; projections *= 2) {
@@ -108,9 +106,8 @@ void sliced(const std::filesystem::path& directory) {
   }
 }
 
-void draw(const std::filesystem::path& directory) {
-  std::ofstream script(directory / "picture.gp");
-  script << R"(set terminal svg size 600,380 font "sans-serif,12" background "white"
+constexpr const char* script =
+    R"(set terminal svg size 600,380 font "sans-serif,12" background "white"
 set grid lc rgb '#dddddd'
 set logscale x
 set output 'denoising.svg'
@@ -136,21 +133,10 @@ plot 'sliced.dat' using 1:2 with linespoints pt 6 lc rgb '#000000' title 'normal
      '' using 1:6 with linespoints pt 7 dt 2 lc rgb '#0072b2' title 'Rademacher, reduced', \
      '' using 1:7 with linespoints pt 7 dt 2 lc rgb '#d55e00' title 'sphere, reduced'
 )";
-  script.close();
-  const std::string where = directory.string();
-  if (std::system("gnuplot --version >/dev/null 2>&1") != 0) {
-    std::printf("gnuplot is not installed: the data of the pictures is in %s\n", where.c_str());
-  } else if (std::system(("cd '" + where + "' && gnuplot picture.gp").c_str()) != 0) {
-    throw std::runtime_error("gnuplot failed on " + where + "/picture.gp");
-  } else {
-    std::printf("pictures: %s/denoising.svg and sliced.svg\n", where.c_str());
-  }
-}
 
 int main(int argc, char** argv) {
-  const std::filesystem::path directory = argc > 1 ? argv[1] : "out/denoising_and_sliced";
-  std::filesystem::create_directories(directory);
-  denoising(directory);
-  sliced(directory);
-  draw(directory);
+  const Picture picture(argc > 1 ? argv[1] : "denoising_and_sliced_picture");
+  denoising(picture);
+  sliced(picture);
+  picture.draw("picture", script, "denoising.svg and sliced.svg");
 }

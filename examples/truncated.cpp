@@ -3,18 +3,18 @@
 // matching goes on, whatever its weight function, and needs no normalizing constant.
 //
 // Usage: truncated [DIRECTORY]   writes its picture (or, without gnuplot, the data of it) there
+#include "gnuplot.hpp"
+
 #include <scorematch/scorematch.hpp>
 
 #include <Eigen/Core>
 
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <fstream>
 #include <random>
-#include <stdexcept>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -63,22 +63,17 @@ double error_of(const Estimate& estimate, const std::vector<Samples>& replicates
   return std::sqrt(sum / double(truth.size()) / double(replicates.size()));
 }
 
-void draw_picture(const std::filesystem::path& directory, const std::vector<Eigen::Index>& counts,
+void draw_picture(const std::string& directory, const std::vector<Eigen::Index>& counts,
                   const std::vector<Curve>& curves) {
-  std::filesystem::create_directories(directory);
-  const auto open = [&](const char* file) {
-    std::ofstream stream(directory / file);
-    if (!stream) throw std::runtime_error("cannot write " + (directory / file).string());
-    return stream;
-  };
-  std::ofstream data = open("truncated.dat");
+  const Picture picture(directory);
+  std::ofstream data = picture.open("truncated.dat");
   for (std::size_t i = 0; i < counts.size(); ++i) {
     data << counts[i];
     for (const Curve& curve : curves) data << ' ' << curve.errors[i];
     data << '\n';
   }
   data.close();
-  std::ofstream script = open("truncated.gp");
+  std::ostringstream script;
   script << "set terminal svg size 620,440 font \"sans-serif,12\" background \"white\"\n"
          << "set output 'truncated.svg'\nset logscale xy\nset grid lc rgb '#dddddd'\n"
          << "set xlabel 'samples'\nset ylabel 'root mean square error of eta and K'\n"
@@ -89,19 +84,7 @@ void draw_picture(const std::filesystem::path& directory, const std::vector<Eige
            << " with linespoints pt 7 ps 0.4 title \"" << curves[c].title << '"';
   }
   script << '\n';
-  script.close();
-  std::fflush(stdout);
-  const std::string where = directory.string();
-  if (std::system("gnuplot --version >/dev/null 2>&1") != 0) {
-    std::printf(
-        "gnuplot is not installed: the data of the picture is in %s (truncated.gp draws "
-        "it)\n",
-        where.c_str());
-  } else if (std::system(("cd '" + where + "' && gnuplot truncated.gp").c_str()) != 0) {
-    throw std::runtime_error("gnuplot failed on " + where + "/truncated.gp");
-  } else {
-    std::printf("picture: %s/truncated.svg\n", where.c_str());
-  }
+  picture.draw("truncated", script.str(), "truncated.svg");
 }
 
 void run(const std::string& directory) {

@@ -233,6 +233,88 @@ TEST_CASE("truncated Gaussians are recovered at the rate of the square root of n
                  Eigen::MatrixXd(Eigen::Matrix2d{{1, 0.4}, {0.4, 0.8}}));
 }
 
+// --- the published variances ---------------------------------------------------------------------
+
+namespace {
+
+// The normal distribution on x >= 0 with one of its two parameters known: mu / sigma^2 . x ...
+struct Scaled {
+  double variance;
+  auto operator()(const auto& x) const { return (x / variance).eval(); }
+};
+struct NormalBase {
+  double variance;
+  auto operator()(const auto& x) const { return x(0) * x(0) * (-0.5 / variance); }
+};
+// ... and 1 / sigma^2 . -(x - mu)^2 / 2.
+struct HalfSquare {
+  double mean;
+  auto operator()(const auto& x) const {
+    using T = typename std::decay_t<decltype(x)>::Scalar;
+    const T difference = x(0) - T(mean);
+    return Eigen::Matrix<T, 1, 1>(difference * difference * -0.5);
+  }
+};
+
+// Yu, Drton and Shojaie (2019), univariate truncated normal distributions: n times the asymptotic
+// variance of the estimate of mu, or of sigma^2, where the other is known.
+template <class H>
+std::pair<double, double> published_variances(double mu, double variance, const H& h) {
+  const Population population(0, 12, mu / variance, 1 / variance);
+  double of_mean = 0, of_variance = 0, mean_of_h = 0, mean_of_square = 0;
+  for (Eigen::Index i = 0; i < population.x.size(); ++i) {
+    const double x = population.x(i), q = population.q(i);
+    const double value = h.value(x), slope = h.derivative(x);
+    const double square = (x - mu) * (x - mu);
+    of_mean += q * (variance * value * value + variance * variance * slope * slope);
+    of_variance +=
+        q * square *
+        (2 * std::pow(variance, 3) * value * value + std::pow(variance, 4) * slope * slope);
+    mean_of_h += q * value;
+    mean_of_square += q * value * square;
+  }
+  return {of_mean / (mean_of_h * mean_of_h), of_variance / (mean_of_square * mean_of_square)};
+}
+
+template <class H>
+void check_published(double mu, double variance, const H& h) {
+  using Mean = sm::ExponentialFamily<double, 1, 1, Scaled, NormalBase>;
+  using Precision = sm::ExponentialFamily<double, 1, 1, HalfSquare>;
+  const Mean of_mean(Scaled{variance}, NormalBase{variance});
+  const Precision of_precision(HalfSquare{mu});
+  const sm::GeneralizedScoreMatchingLoss loss{h};
+  const sm::Gaussian<double> gaussian{Eigen::VectorXd(Vector1(mu)),
+                                      Eigen::MatrixXd(Vector1(variance))};
+  const Eigen::VectorXd zero = Vector1(0), no_bound = Vector1(infinity);
+  constexpr Eigen::Index n = 2000;
+  constexpr int replicates = 2000;
+  Rng rng(77);
+  sm::Moments<double, 2> estimates;
+  for (int r = 0; r < replicates; ++r) {
+    const Eigen::MatrixXd samples = draw(gaussian, zero, no_bound, n, rng);
+    const double mean = sm::fit(of_mean, loss, sm::ClosedForm{}, samples).parameters(0);
+    const double precision = sm::fit(of_precision, loss, sm::ClosedForm{}, samples).parameters(0);
+    estimates.add(Eigen::Vector2d(mean, 1 / precision));
+  }
+  const auto [for_mean, for_variance] = published_variances(mu, variance, h);
+  // A variance estimated from so many is known to sqrt(2 / 2000) = 0.032 of itself.
+  CAPTURE(mu);
+  CAPTURE(variance);
+  CHECK(std::abs(double(n) * estimates.covariance()(0, 0) / for_mean - 1) < 0.12);
+  CHECK(std::abs(double(n) * estimates.covariance()(1, 1) / for_variance - 1) < 0.12);
+}
+
+}  // namespace
+
+TEST_CASE("estimates of a truncated normal distribution have the published variances") {
+  check_published(0, 1, sm::MinWeight(1));
+  check_published(0, 1, sm::LogWeight());
+  check_published(0, 1, sm::LinearWeight());
+  check_published(0, 1, Square());
+  check_published(0.5, 2, sm::MinWeight(1));
+  check_published(0.5, 2, sm::LogWeight());
+}
+
 // --- one model, two roads ------------------------------------------------------------------------
 
 TEST_CASE("an exponential family and the same model as an energy have one loss") {
