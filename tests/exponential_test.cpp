@@ -371,12 +371,19 @@ TEST_CASE("what cannot be summed is refused, named, and leaves no trace") {
   CHECK(contains(message_of([&] { spins.merge(other); }), "dimension 4; expected 9"));
 }
 
-TEST_CASE("statistics that visit now this, now that are refused") {
-  const sm::ExponentialFamily<double, 1, 2, Moody> family;
+TEST_CASE("statistics that visit now this, now that are refused where they are many") {
+  const Eigen::RowVector3d x(1, 2, -3);
+  const sm::ExponentialFamily<double, 1, Eigen::Dynamic, Moody> family(1, 2);
   auto summary = sm::ScoreMatchingLoss{}.summary(family);
-  CHECK(contains(message_of([&] { summary.add(Eigen::RowVector3d(1, 2, -3)); }),
+  CHECK(contains(message_of([&] { summary.add(x); }),
                  "coordinate 0 visits other statistics at one sample than at another"));
   CHECK(summary.count() == 0);
+  // Of few, what is not visited is zero.
+  auto few = sm::ScoreMatchingLoss{}.summary(sm::ExponentialFamily<double, 1, 2, Moody>());
+  auto one_by_one = few;
+  few.add(x);
+  for (const double sample : x) one_by_one.add(Eigen::Matrix<double, 1, 1>(sample));
+  CHECK(relative_difference(few.form().quadratic(), one_by_one.form().quadratic()) <= 1e-15);
 }
 
 TEST_CASE("statistics that are not what the family was told are refused") {
@@ -391,6 +398,9 @@ TEST_CASE("statistics that are not what the family was told are refused") {
   const sm::ExponentialFamily<double, Eigen::Dynamic, Eigen::Dynamic, Angles> angles(
       2, 3, Angles(2, {}, sm::Couplings::shared, sm::Fields::per_site));
   CHECK(contains(add_to(angles), "visits statistic 3; expected each of the 3"));
+  auto stray = sm::ScoreMatchingLoss{}.summary(sm::ExponentialFamily<double, 1, 1, Moody>());
+  CHECK(contains(message_of([&] { stray.add(Eigen::RowVector3d(1, 2, -3)); }),
+                 "visits statistic 1; expected each of the 1"));
   // log(x) has finite derivatives where it is not itself.
   const sm::ExponentialFamily<double, 1, 1, Logarithm> logarithm;
   auto summary = sm::ScoreMatchingLoss{}.summary(logarithm);

@@ -227,11 +227,13 @@ class Moments {
       return;
     }
     const SumVector shift = (sample - sums_.pivot) - sums_.offset;
-    const Sum trace = sums_.scatter.diagonal().sum() + shift.squaredNorm();
-    const Sum total = sums_.weight + weight;
-    // Almost always enough, and without a division for each coordinate.
-    constexpr Sum comfortable = static_cast<Sum>((std::numeric_limits<Scalar>::max)()) / 2;
-    if (!(trace <= comfortable && total >= 1)) {
+    // Almost always enough, and without a branch or a division for each coordinate: squares that
+    // small change no sum near the largest number, and no variance by more than themselves.
+    constexpr Sum negligible = static_cast<Sum>((std::numeric_limits<Scalar>::max)()) / (1LL << 60);
+    int far = 0;
+    for (Eigen::Index i = 0; i < shift.size(); ++i) far |= !(shift(i) * shift(i) <= negligible);
+    if (far != 0) {
+      const Sum total = sums_.weight + weight;
       const Sum largest = static_cast<Sum>((std::numeric_limits<Scalar>::max)());
       bool finite = true;
       for (Eigen::Index i = 0; i < shift.size(); ++i) {

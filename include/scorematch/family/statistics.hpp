@@ -157,20 +157,32 @@ void for_each_forward(const Function& function, const Eigen::Matrix<Scalar, Dim,
   }
 }
 
+// Calls visit(j) for each coordinate; written out where there are few, so that the compiler knows
+// each j.
+template <int Dim, class Visit>
+EIGEN_ALWAYS_INLINE void for_each_coordinate(Eigen::Index d, Visit&& visit) {
+  if constexpr (Dim != Eigen::Dynamic && Dim <= 8) {
+    [&]<int... J>(std::integer_sequence<int, J...>) { (visit(Eigen::Index(J)), ...); }
+    (std::make_integer_sequence<int, Dim>{});
+  } else {
+    for (Eigen::Index j = 0; j < d; ++j) visit(j);
+  }
+}
+
 // D (K x Dim) and the Laplacian of t (K).
 template <class Scalar, int Dim, int K, class Statistics>
-void write_laplacian(const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
+EIGEN_ALWAYS_INLINE void write_laplacian(const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
                      Eigen::Matrix<Scalar, K, Dim>& jacobian,
                      Eigen::Matrix<Scalar, K, 1>& laplacian) {
   if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
     jacobian.setZero();
     laplacian.setZero();
-    for (Eigen::Index j = 0; j < x.size(); ++j) {
+    for_each_coordinate<Dim>(x.size(), [&](Eigen::Index j) {
       statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
         jacobian(k, j) = first;
         laplacian(k) += second;
       });
-    }
+    });
   } else if constexpr (HasJacobian<Statistics, Scalar, Dim>) {
     const Eigen::Index count = laplacian.size();
     jacobian = statistics.jacobian(x);
@@ -194,19 +206,19 @@ void write_laplacian(const Statistics& statistics, const Eigen::Matrix<Scalar, D
 
 // D and d_jj t, both K x Dim.
 template <class Scalar, int Dim, int K, class Statistics>
-requires KnowsCurvature<Statistics, Scalar, Dim>
+requires KnowsCurvature<Statistics, Scalar, Dim> EIGEN_ALWAYS_INLINE
 void write_curvature(const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
                      Eigen::Matrix<Scalar, K, Dim>& jacobian,
                      Eigen::Matrix<Scalar, K, Dim>& curvature) {
   if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
     jacobian.setZero();
     curvature.setZero();
-    for (Eigen::Index j = 0; j < x.size(); ++j) {
+    for_each_coordinate<Dim>(x.size(), [&](Eigen::Index j) {
       statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
         jacobian(k, j) = first;
         curvature(k, j) = second;
       });
-    }
+    });
   } else if constexpr (HasJacobian<Statistics, Scalar, Dim> &&
                        HasStatisticCurvature<Statistics, Scalar, Dim>) {
     const Eigen::Index count = jacobian.rows();

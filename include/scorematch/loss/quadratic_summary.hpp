@@ -107,13 +107,14 @@ class QuadraticSummary {
   // Small enough for a block of samples on the stack.
   static constexpr bool small =
       Dim != Eigen::Dynamic && K != Eigen::Dynamic && K <= 16 && K * Dim <= 128;
-  static constexpr bool sparse =
-      SparseStatistics<Statistics, Scalar, Dim> && (!small || detail::flat<Base>);
+  static constexpr bool sparse = !small && SparseStatistics<Statistics, Scalar, Dim>;
   static constexpr Eigen::Index gathered_columns = 256;
 
   struct Unweighted {
     Sum operator()(Eigen::Index) const { return Sum(1); }
   };
+  template <class W>
+  static constexpr bool weighted = !std::is_same_v<W, Unweighted>;
 
   struct Nothing {
     template <class... Sizes>
@@ -164,31 +165,23 @@ class QuadraticSummary {
   // the sums are dot products of the derivatives' columns. Entry (s, c) belongs to sample s and the
   // c-th statistic that depends on the coordinate.
   struct Block {
-    static constexpr Eigen::Index capacity = small ? 128 : 32;
-    static constexpr int Rows = small ? int(capacity) : Eigen::Dynamic;
-    static constexpr int Columns = small ? K : Eigen::Dynamic;
-    using Matrix = Eigen::Matrix<Sum, Rows, Columns>;
-    template <class T>
-    using List = std::conditional_t<small, std::array<T, std::size_t(capacity)>, std::vector<T>>;
+    static constexpr Eigen::Index capacity = 128;
+    using Matrix = Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>;
 
-    List<Vector> x;
+    std::vector<Vector> x;
     [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, std::vector<BaseAt>> base;
-    Eigen::Matrix<Sum, Rows, 1> weight;
-    List<Eigen::Index> statistic;
+    Eigen::Matrix<Sum, Eigen::Dynamic, 1> weight;
+    std::vector<Eigen::Index> statistic;
     Matrix first;   // sqrt(w h) d_j t
     Matrix linear;  // w (h (d_jj t + d_j b d_j t) + h' d_j t)
     Eigen::Index used = 0;
 
-    Block(Eigen::Index d, Eigen::Index k, Eigen::Index samples) {
-      if constexpr (!small) {
-        const Eigen::Index rows = (std::min)(samples, capacity);
-        x.assign(std::size_t(rows), Vector(d));
-        weight.resize(rows);
-        statistic.resize(std::size_t(k));
-        first.resize(rows, k);
-        linear.resize(rows, k);
-      }
-    }
+    Block(Eigen::Index d, Eigen::Index k, Eigen::Index samples)
+        : x(std::size_t((std::min)(samples, capacity)), Vector(d)),
+          weight(Eigen::Index(x.size())),
+          statistic(std::size_t(k)),
+          first(weight.size(), k),
+          linear(weight.size(), k) {}
 
     bool full() const { return used == weight.size(); }
   };
@@ -207,7 +200,7 @@ class QuadraticSummary {
   void add_block(const X& samples, const W& weights) {
     if (samples.cols() == 0) return;
     weighting_.require(samples);
-    if constexpr (sparse && !small) {
+    if constexpr (sparse) {
       if (samples.cols() == 1) {
         add_single(samples, weights);
         return;
@@ -259,11 +252,38 @@ class QuadraticSummary {
     using std::sqrt;
     constexpr int entries = K * Dim;
     constexpr int block_size = std::clamp(4096 / entries, 32, 256);
-    Eigen::Matrix<Sum, block_size, entries> columns;  // entry (k, j) in column k + K j
-    Eigen::Matrix<Sum, block_size, K> linear;
-    Terms at(Dim, K);
-    Eigen::Index used = 0;
-    const auto flush = [&] {
+    // Columns a power of two apart would share the lines of the cache.
+    constexpr int stride = block_size + 8;
+    Eigen::Matrix<Sum, stride, entries> columns;  // entry (k, j) in column k + K j
+    Eigen::Matrix<Sum, stride, K> linear;
+    Eigen::Matrix<Sum, block_size, 1> constant;
+    std::array<Vector, std::size_t(block_size)> x;
+    Eigen::Matrix<Sum, block_size, 1> weight;
+    for (Eigen::Index n = 0; n < samples.cols();) {
+      Eigen::Index used = 0;
+      for (; n < samples.cols() && used < block_size; ++n) {
+        if (!(weight_of(weights, n) > 0)) continue;
+        read(samples, n, x[std::size_t(used)]);
+        require_statistics(x[std::size_t(used)]);
+        weight(used++) = weight_of(weights, n);
+      }
+      // No branch and no sum in here, so that the compiler can take several samples at once.
+      for (Eigen::Index s = 0; s < used; ++s) {
+        Terms at(Dim, K);
+        for (int i = 0; i < Dim; ++i) at.x(i) = x[std::size_t(s)](i);  // not by whole registers
+        evaluate(at);
+        const Sum w = weighted<W> ? weight(s) : Sum(1);
+        const Sum root = weighted<W> ? sqrt(w) : Sum(1);
+        constant(s) = w * static_cast<Sum>(at.constant);
+        for (int k = 0; k < K; ++k) linear(s, k) = w * static_cast<Sum>(at.linear(k));
+        for (int j = 0; j < Dim; ++j) {
+          for (int k = 0; k < K; ++k) {
+            columns(s, k + K * j) = root * static_cast<Sum>(at.columns(k, j));
+          }
+        }
+      }
+      part.weight += weight.head(used).sum();
+      part.constant += constant.head(used).sum();
       for (int k = 0; k < K; ++k) part.linear(k) += linear.col(k).head(used).sum();
       for (int j = 0; j < Dim; ++j) {
         std::array<bool, std::size_t(K)> zero{};
@@ -282,25 +302,7 @@ class QuadraticSummary {
           }
         }
       }
-      used = 0;
-    };
-    for (Eigen::Index n = 0; n < samples.cols(); ++n) {
-      const Sum w = weight_of(weights, n);
-      if (!(w > 0)) continue;
-      read(samples, n, at.x);
-      evaluate(at);
-      part.weight += w;
-      part.constant += w * static_cast<Sum>(at.constant);
-      const Sum root = sqrt(w);
-      for (int k = 0; k < K; ++k) linear(used, k) = w * static_cast<Sum>(at.linear(k));
-      for (int j = 0; j < Dim; ++j) {
-        for (int k = 0; k < K; ++k) {
-          columns(used, k + K * j) = root * static_cast<Sum>(at.columns(k, j));
-        }
-      }
-      if (++used == block_size) flush();
     }
-    if (used > 0) flush();
   }
 
   template <class X, class W>
@@ -339,9 +341,9 @@ class QuadraticSummary {
       const Sum w = weight_of(weights, n);
       if (!(w > 0)) continue;
       push(block, samples, n, w);
-      if (block.full()) flush(part, block);
+      if (block.full()) flush<weighted<W>>(part, block);
     }
-    if (block.used > 0) flush(part, block);
+    if (block.used > 0) flush<weighted<W>>(part, block);
   }
 
   template <class X>
@@ -352,63 +354,21 @@ class QuadraticSummary {
     block.weight(block.used++) = w;
   }
 
-  template <class Target>
-  void flush(Target& sums, Block& block) const {
-    add_sparse(sums, block);
+  template <bool Weighted>
+  void flush(Sums& sums, Block& block) const {
+    add_sparse<Weighted>(sums, block);
     block.used = 0;
     if constexpr (!detail::flat<Base>) block.base.clear();
   }
 
-  template <class Target>
+  template <bool Weighted, class Target>
   void add_sparse(Target& sums, Block& block) const {
-    using std::sqrt;
-    const Statistics& statistics = family_.statistics();
-    const Eigen::Index d = dimension();
     const Eigen::Index used = block.used;
     for (Eigen::Index s = 0; s < used; ++s) sums.weight += block.weight(s);
-    for (Eigen::Index j = 0; j < d; ++j) {
-      Eigen::Index size = 0;
+    for (Eigen::Index j = 0; j < dimension(); ++j) {
+      const Eigen::Index size = statistics_of(block, j);
       for (Eigen::Index s = 0; s < used; ++s) {
-        const Vector& x = block.x[std::size_t(s)];
-        Scalar h(1);
-        Scalar slope(0);
-        if constexpr (!Weighting::uniform) {
-          const auto weight = weighting_.weight(j, x(j));
-          h = weight.h;
-          slope = weight.slope;
-        }
-        Scalar by_first = slope;
-        const Sum w = block.weight(s);
-        if constexpr (!detail::flat<Base>) {
-          const BaseAt& base = block.base[std::size_t(s)];
-          by_first += h * base.gradient_at(j);
-          sums.constant += w * static_cast<Sum>(base.constant(j, h, slope));
-        }
-        const Sum root = sqrt(w * static_cast<Sum>(h));
-        Eigen::Index c = 0;
-        bool same = true;
-        statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
-          if (s == 0) {
-            const Eigen::Index count = family_.parameter_count();
-            if (k < 0 || k >= count || c >= count) {
-              detail::fail("for_each_derivative of coordinate ", j, " visits statistic ", k,
-                           "; expected each of the ", count, " statistics at most once");
-            }
-            block.statistic[std::size_t(c)] = k;
-          } else {
-            same = same && c < size && block.statistic[std::size_t(c)] == k;
-            if (!same) return;
-          }
-          block.first(s, c) = root * static_cast<Sum>(first);
-          block.linear(s, c) = w * static_cast<Sum>(h * second + by_first * first);
-          ++c;
-        });
-        if (s == 0) size = c;
-        if (!same || c != size) {
-          detail::fail("for_each_derivative of coordinate ", j,
-                       " visits other statistics at one sample than at another; expected the same, "
-                       "in the same order");
-        }
+        sums.constant += write_derivatives<Weighted>(block, s, j);
       }
       for (Eigen::Index a = 0; a < size; ++a) {
         const Eigen::Index k = block.statistic[std::size_t(a)];
@@ -421,6 +381,103 @@ class QuadraticSummary {
         }
       }
     }
+  }
+
+  // Throws where the statistics visit one that is not theirs. Costs nothing where the compiler
+  // knows which they visit.
+  void require_statistics(const Vector& x) const {
+    if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
+      detail::for_each_coordinate<Dim>(x.size(), [&](Eigen::Index j) {
+        family_.statistics().for_each_derivative(x, j, [&](Eigen::Index k, Scalar, Scalar) {
+          if (k < 0 || k >= family_.parameter_count()) refuse_statistic(k, j);
+        });
+      });
+    }
+  }
+
+  [[noreturn]] void refuse_statistic(Eigen::Index k, Eigen::Index j) const {
+    detail::fail("for_each_derivative of coordinate ", j, " visits statistic ", k,
+                 "; expected each of the ", family_.parameter_count(), " statistics at most once");
+  }
+
+  // Lists the statistics that depend on coordinate j, the same at every sample, and counts them.
+  Eigen::Index statistics_of(Block& block, Eigen::Index j) const {
+    const Statistics& statistics = family_.statistics();
+    const Eigen::Index count = family_.parameter_count();
+    Eigen::Index size = 0;
+    statistics.for_each_derivative(block.x[0], j, [&](Eigen::Index k, Scalar, Scalar) {
+      if (k < 0 || k >= count || size >= count) refuse_statistic(k, j);
+      block.statistic[std::size_t(size++)] = k;
+    });
+    bool same = true;
+    for (Eigen::Index s = 1; s < block.used; ++s) {
+      Comparison visited{block.statistic, size};
+      statistics.for_each_derivative(block.x[std::size_t(s)], j, visited);
+      same = same && visited.same && visited.count == size;
+    }
+    if (!same) {
+      detail::fail("for_each_derivative of coordinate ", j,
+                   " visits other statistics at one sample than at another; expected the same, "
+                   "in the same order");
+    }
+    return size;
+  }
+
+  // Visitors of the derivatives. Classes rather than lambdas, for the attribute: clang takes them
+  // for too large to inline.
+  struct Comparison {
+    const std::vector<Eigen::Index>& statistic;
+    Eigen::Index size;
+    Eigen::Index count = 0;
+    bool same = true;
+
+    EIGEN_ALWAYS_INLINE void operator()(Eigen::Index k, Scalar, Scalar) {
+      same = same && count < size && statistic[std::size_t(count)] == k;
+      ++count;
+    }
+  };
+
+  struct Row {
+    Block& block;
+    Eigen::Index s;
+    Sum root;  // sqrt(w h)
+    Sum w;
+    Scalar h;
+    Scalar by_first;
+    Eigen::Index count = 0;
+
+    EIGEN_ALWAYS_INLINE void operator()(Eigen::Index, Scalar first, Scalar second) {
+      block.first(s, count) = root * static_cast<Sum>(first);
+      block.linear(s, count) = w * static_cast<Sum>(h * second + by_first * first);
+      ++count;
+    }
+  };
+
+  // The derivatives by coordinate j at sample s, into the row s of the block. Returns the sample's
+  // constant term. Without a branch, so that the compiler can take several samples at once.
+  template <bool Weighted>
+  EIGEN_ALWAYS_INLINE Sum write_derivatives(Block& block, Eigen::Index s, Eigen::Index j) const {
+    using std::sqrt;
+    const Vector& x = block.x[std::size_t(s)];
+    const Sum w = Weighted ? block.weight(s) : Sum(1);
+    Scalar h(1);
+    Scalar slope(0);
+    Sum root = Weighted ? sqrt(w) : Sum(1);
+    if constexpr (!Weighting::uniform) {
+      const auto weight = weighting_.weight(j, x(j));
+      h = weight.h;
+      slope = weight.slope;
+      root = sqrt(w * static_cast<Sum>(h));
+    }
+    Scalar by_first = slope;
+    Sum constant(0);
+    if constexpr (!detail::flat<Base>) {
+      const BaseAt& base = block.base[std::size_t(s)];
+      by_first += h * base.gradient_at(j);
+      constant = w * static_cast<Sum>(base.constant(j, h, slope));
+    }
+    family_.statistics().for_each_derivative(x, j, Row{block, s, root, w, h, by_first});
+    return constant;
   }
 
   // Sums of which only the diagonal is kept: by Cauchy and Schwarz, no entry of the quadratic term
@@ -452,9 +509,9 @@ class QuadraticSummary {
     Block block(dimension(), family_.parameter_count(), 1);
     push(block, samples, 0, w);
     Margins margins(form_.sums_);
-    add_sparse(margins, block);
+    add_sparse<true>(margins, block);
     if (!detail::representable<Scalar>(margins)) explain_rejection(samples, weights);
-    add_sparse(form_.sums_, block);
+    add_sparse<true>(form_.sums_, block);
   }
 
   // Called when the sums are not finite: finds what to blame.
