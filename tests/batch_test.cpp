@@ -292,3 +292,16 @@ TEST_CASE("packs fit as a scalar of their own: lanes of a lockstep simulation") 
   moments.merge(moments);
   CHECK(moments.count()[0] == 60);
 }
+
+TEST_CASE("a batch names the problem that it refuses") {
+  const sm::GaussianFamily<double, 2> family;
+  const auto refused = [&](const std::vector<Eigen::Matrix2Xd>& blocks) {
+    return message_of(
+        [&] { sm::fit_batch(family, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, blocks); });
+  };
+  std::vector<Eigen::Matrix2Xd> blocks(3, Eigen::Matrix2Xd::Random(2, 9));
+  blocks[1](0, 4) = not_a_number;
+  CHECK(contains(refused(blocks), "blocks[1]: samples(row 0, column 4) = nan"));
+  blocks[1].resize(2, 0);
+  CHECK(contains(refused(blocks), "problem 1 has no samples (count = 0)"));
+}

@@ -405,3 +405,26 @@ TEST_CASE("misuse of the distances is named") {
   CHECK(contains(message_of([&] { sm::fisher_divergence(p, p, samples); }),
                  "samples(row 1, column 4) = nan"));
 }
+
+TEST_CASE("only ratios of weights count, whatever their scale") {
+  Rng rng(31);
+  const Eigen::Matrix2Xd x = random_samples<double, 2>(2, 50, rng);
+  const sm::Gaussian<double, 2> p(Eigen::Vector2d(0, 0), Eigen::Matrix2d::Identity());
+  const sm::Gaussian<double, 2> q(Eigen::Vector2d(0.3, 0), 2 * Eigen::Matrix2d::Identity());
+  const Eigen::VectorXd weights = Eigen::VectorXd::LinSpaced(50, 1, 3);
+  const auto expected = sm::fisher_divergence(p, q, x, weights);
+  for (const double scale : {1e-300, 1e-165, 1e155, 1e300}) {
+    const Eigen::VectorXd scaled = weights * scale;
+    const auto average = sm::fisher_divergence(p, q, x, scaled);
+    CHECK(average.value == doctest::Approx(expected.value).epsilon(1e-13));
+    CHECK(average.standard_error == doctest::Approx(expected.standard_error).epsilon(1e-13));
+  }
+  // Weights of Boltzmann's kind, the smallest first.
+  const Eigen::VectorXd energies = Eigen::VectorXd::LinSpaced(50, -400, -302);
+  const Eigen::VectorXd boltzmann = energies.array().exp();
+  const Eigen::VectorXd relative = (energies.array() + 302).exp();
+  const auto raw = sm::fisher_divergence(p, q, x, boltzmann);
+  const auto normalized = sm::fisher_divergence(p, q, x, relative);
+  CHECK(raw.value == doctest::Approx(normalized.value).epsilon(1e-12));
+  CHECK(raw.standard_error == doctest::Approx(normalized.standard_error).epsilon(1e-12));
+}

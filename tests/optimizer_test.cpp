@@ -287,3 +287,38 @@ TEST_CASE("statuses have names and a sentence each") {
   const std::string cure(explain(sm::Status::unbounded));
   for (const char* word : {"ridge", "denoising sigma", "L1 penalty"}) CHECK(contains(cure, word));
 }
+
+// --- blow-ups ------------------------------------------------------------------------------------
+
+TEST_CASE_TEMPLATE("a walk to infinity is no convergence", Optimizer, sm::GradientDescent,
+                   sm::Momentum) {
+  const auto ends = [](const auto& objective, double rate) {
+    const Optimizer optimizer{.learning_rate = rate, .max_iterations = 2000};
+    return sm::minimize(optimizer, objective, Eigen::Vector2d(1, 1)).status;
+  };
+  const auto bowl = [](const Eigen::Vector2d& x, Eigen::Vector2d& g) {
+    g << 8 * x(0), 8 * (x(1) + 3);
+    return 4 * x(0) * x(0) + 4 * (x(1) + 3) * (x(1) + 3) + 1;
+  };
+  const auto quartic = [](const Eigen::Vector2d& x, Eigen::Vector2d& g) {
+    g << 4 * x(0) * x(0) * x(0), 2 * x(1);
+    return x(0) * x(0) * x(0) * x(0) + x(1) * x(1) + 1;
+  };
+  const auto slope = [](const Eigen::Vector2d& x, Eigen::Vector2d& g) {
+    g << -2, 0;
+    return -2 * x(0);
+  };
+  CHECK(ends(bowl, 0.01) == sm::Status::converged);
+  CHECK(ends(bowl, 1) == sm::Status::diverged);
+  CHECK(ends(quartic, 1) == sm::Status::diverged);
+  CHECK(ends(slope, 1e6) == sm::Status::iteration_limit);
+}
+
+TEST_CASE("far from the minimum of a bowl is no convergence") {
+  const auto bowl = [](const Eigen::Vector2d& x, Eigen::Vector2d& g) {
+    g = 2 * x;
+    return x.squaredNorm() + 1;
+  };
+  const auto minimum = sm::minimize(sm::Adam{.max_iterations = 10}, bowl, Eigen::Vector2d(1e10, 1));
+  CHECK(minimum.status == sm::Status::iteration_limit);
+}

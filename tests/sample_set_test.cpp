@@ -68,3 +68,16 @@ TEST_CASE("a sample set refuses what the moments refuse, and is then as it was")
   sm::SampleSet<double> two(2), three(3);
   CHECK(contains(message_of([&] { two.merge(three); }), "dimension 3; expected 2"));
 }
+
+TEST_CASE("weights whose sum overflows are refused, and change nothing") {
+  sm::SampleSet<double, 2> set;
+  set.add(Eigen::Vector2d(1, 2));
+  const Eigen::Matrix2d x = Eigen::Matrix2d::Identity();
+  CHECK(contains(message_of([&] { set.add(x, Eigen::Vector2d(1e308, 1e308)); }),
+                 "the sum of the weights is inf"));
+  CHECK(set.count() == 1);
+  sm::SampleSet<double, 2> heavy;
+  heavy.add(Eigen::Vector2d(1, 2), Eigen::Matrix<double, 1, 1>(1.7e308));
+  CHECK(contains(message_of([&] { heavy.merge(heavy); }), "the sum of the weights is inf"));
+  CHECK(heavy.size() == 1);
+}

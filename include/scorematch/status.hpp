@@ -45,8 +45,8 @@ constexpr std::string_view explain(Status status) noexcept {
              "here.)";
     case Status::stopped: return "stopped: the observer asked to stop.";
     case Status::diverged:
-      return "diverged: the next step was not finite and the last finite point is returned; use a "
-             "smaller learning rate or scale the samples to order one.";
+      return "diverged: the loss or the next step is not finite, and the last finite point is "
+             "returned; scale the samples to order one, or use a smaller learning rate.";
     case Status::line_search_failed:
       return "line search failed: no step along the search direction lowers the loss enough; the "
              "gradient may be inaccurate or the loss not smooth here.";

@@ -7,6 +7,7 @@
 #include <Eigen/Core>
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -21,7 +22,7 @@ namespace scorematch {
 /// **Shapes** samples Dim x n, one per column; weights n.
 ///
 /// **Errors** std::invalid_argument for a wrong number of rows, a NaN or infinity (with row and
-/// column), and a negative or non-finite weight. A call that throws changes nothing.
+/// column), a negative or non-finite weight, and weights of an infinite sum. A call that throws changes nothing.
 ///
 /// **Cost** Dim + 1 numbers a sample.
 ///
@@ -93,6 +94,7 @@ class SampleSet {
     }
     const std::size_t size = other.weights_.size();  // `other` may be *this
     const std::size_t length = other.values_.size();
+    require_finite_count(count_ + other.count_);
     reserve(size);
     for (std::size_t i = 0; i < length; ++i) values_.push_back(other.values_[i]);
     for (std::size_t j = 0; j < size; ++j) weights_.push_back(other.weights_[j]);
@@ -102,6 +104,9 @@ class SampleSet {
  private:
   template <class X, class W>
   void append(const X& samples, const W& weight_of) {
+    Weight total = count_;
+    for (Eigen::Index j = 0; j < samples.cols(); ++j) total += weight_of(j);
+    require_finite_count(total);
     reserve(static_cast<std::size_t>(samples.cols()));
     for (Eigen::Index j = 0; j < samples.cols(); ++j) {
       const Weight weight = weight_of(j);
@@ -109,6 +114,13 @@ class SampleSet {
       for (Eigen::Index i = 0; i < dimension(); ++i) values_.push_back(samples(i, j));
       weights_.push_back(weight);
       count_ += weight;
+    }
+  }
+
+  static void require_finite_count(Weight total) {
+    if (!(total <= (std::numeric_limits<Weight>::max)())) {
+      detail::fail("SampleSet: the sum of the weights is ", total,
+                   "; expected a finite one (scale the weights)");
     }
   }
 

@@ -2,6 +2,7 @@
 // also where a build that the library cannot be right under is refused.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -59,6 +60,23 @@ template <class Number, class Index>
 std::string entry(const char* argument, Index index, const Number& value) {
   std::string text = argument;
   return text + "(" + to_text(index) + ") = " + to_text(value);
+}
+
+// Calls `call`; what it refuses is refused with "blocks[7]: " in front.
+template <class Call>
+void with_place(const char* list, std::size_t index, Call&& call) {
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
+  try {
+    call();
+  } catch (const std::invalid_argument& error) {
+    std::string sentence = error.what();
+    const std::string prefix = "scorematch: ";
+    if (sentence.compare(0, prefix.size(), prefix) == 0) sentence.erase(0, prefix.size());
+    fail(list, "[", index, "]: ", sentence);
+  }
+#else
+  call();
+#endif
 }
 
 // "GradientDescent: learning_rate = -1; expected a finite number above 0"

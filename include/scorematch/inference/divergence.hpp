@@ -241,16 +241,18 @@ class Average {
  public:
   void add(Sum x, Sum weight) {
     if (weight == 0) return;
-    total_ += weight;
-    mean_ += (x - mean_) * (weight / total_);
+    const Sum w = scaled(weight);
+    total_ += w;
+    mean_ += (x - mean_) * (w / total_);
     // West (1979), for the weights squared: their mean is not the one above.
-    const Sum square = weight * weight;
+    const Sum square = w * w;
     squares_ += square;
     const Sum shift = x - center_;
     center_ += shift * (square / squares_);
     spread_ += square * shift * (x - center_);
   }
 
+  // Positive once there was a weight; only ratios of weights count.
   Sum total() const { return total_; }
 
   // The variance of sum w x / sum w is sum w^2 (x - mean)^2 / (sum w)^2; with n_eff =
@@ -267,7 +269,22 @@ class Average {
   }
 
  private:
+  // Relative to the power of two below the largest so far, so that no square leaves the range.
+  Sum scaled(Sum weight) {
+    const int exponent = std::ilogb(weight);
+    if (total_ == 0) exponent_ = exponent;
+    if (exponent > exponent_) {
+      const Sum factor = std::ldexp(Sum(1), exponent_ - exponent);
+      total_ *= factor;
+      squares_ *= factor * factor;
+      spread_ *= factor * factor;
+      exponent_ = exponent;
+    }
+    return std::ldexp(weight, -exponent_);
+  }
+
   Sum total_{0}, mean_{0}, squares_{0}, center_{0}, spread_{0};
+  int exponent_ = 0;
 };
 
 template <class P, class Q, class X, class WeightAt>

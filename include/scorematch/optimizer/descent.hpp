@@ -93,17 +93,28 @@ void require_descent_options(const char* owner, const Options& options) {
 // because a score matching loss has units: 1e-8 is tiny for samples of order one and huge for
 // samples of order 1e5. A direction in which the model is far too wide adds next to nothing to
 // either side, so an objective that knows its mismatch must find it small as well; where the
-// gradient is small to first order, its square root is enough.
+// gradient is small to first order, its square root is enough. Of any other objective the gradient
+// must be small in the units of theta too: |g| / |J| also vanishes on the way to infinity, where
+// |g . theta| is a multiple of |J|.
 template <class Parameters, class Obj, class Scalar = typename Parameters::Scalar>
 EIGEN_DONT_INLINE MaskOf<Scalar> matches(Obj& objective, Argument<Parameters> theta,
                                          LaneOf<Scalar> tolerance) {
   return objective.mismatch(theta) <= tolerance;
 }
 
+template <class Parameters, class Scalar = typename Parameters::Scalar>
+EIGEN_DONT_INLINE MaskOf<Scalar> level(Argument<Parameters> theta, Argument<Parameters> gradient,
+                                       const Scalar& limit) {
+  using std::abs;
+  Scalar sum(0);
+  for (Eigen::Index i = 0; i < theta.size(); ++i) sum += abs(theta(i) * gradient(i));
+  return sum <= limit;
+}
+
 template <class Obj, class Parameters, class Scalar = typename Parameters::Scalar>
 EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& theta,
-                                             const Scalar& loss, const Scalar& norm,
-                                             double tolerance) {
+                                             const Parameters& gradient, const Scalar& loss,
+                                             const Scalar& norm, double tolerance) {
   using std::abs;
   using Lane = LaneOf<Scalar>;
   const Lane attainable = 32 * std::numeric_limits<Lane>::epsilon();
@@ -118,6 +129,10 @@ EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& t
       const MaskOf<Scalar> close = matches<Parameters>(objective, theta, std::sqrt(relative));
       flat = flat & close;
     }
+  } else if (any(flat)) {
+    const Scalar limit = size * std::sqrt(std::sqrt(relative));
+    const MaskOf<Scalar> close = level<Parameters>(theta, gradient, limit);
+    flat = flat & close;
   }
   return flat;
 }
@@ -204,7 +219,8 @@ Minimum<Parameters> descend(const Options& options, Obj& objective, const Parame
     if constexpr (DetectsUnbounded<Obj>) {
       if (taken == 0) finish(objective.unbounded(), Status::unbounded, 0);
     }
-    const Mask settled = converged(objective, next, loss, norm, options.gradient_tolerance);
+    const Mask settled =
+        converged(objective, next, gradient, loss, norm, options.gradient_tolerance);
     if (!go_on || taken >= options.max_iterations || any(settled)) {
       if (!go_on) finish(active, Status::stopped, taken);
       finish(active & settled, Status::converged, taken);

@@ -69,6 +69,11 @@ template <int Lanes = 0, Family F, LossFor<F> L,
 std::vector<Fit<F>> fit_batch(const F& family, const L& loss, const Optimizer& optimizer,
                               std::type_identity_t<std::span<const SummaryOf<L, F>>> summaries) {
   constexpr int lanes = Lanes == 0 ? detail::default_lanes<typename F::Scalar> : Lanes;
+  for (std::size_t k = 0; k < summaries.size(); ++k) {
+    if (!(summaries[k].count() > 0)) {
+      detail::fail("fit_batch: problem ", k, " has no samples (count = 0); expected at least one");
+    }
+  }
   std::vector<Fit<F>> fits;
   fits.reserve(summaries.size());
   std::size_t done = 0;
@@ -113,7 +118,7 @@ std::vector<Fit<F>> fit_batch(const F& family, const L& loss, const Optimizer& o
   summaries.reserve(blocks.size());
   for (const X& block : blocks) {
     summaries.push_back(loss.summary(family));
-    summaries.back().add(block);
+    detail::with_place("blocks", summaries.size() - 1, [&] { summaries.back().add(block); });
   }
   return scorematch::fit_batch<Lanes>(family, loss, optimizer, std::span(std::as_const(summaries)));
 }
