@@ -368,7 +368,8 @@ class QuadraticSummary {
     for (Eigen::Index j = 0; j < dimension(); ++j) {
       const Eigen::Index size = statistics_of(block, j);
       for (Eigen::Index s = 0; s < used; ++s) {
-        sums.constant += write_derivatives<Weighted>(block, s, j);
+        const Sum constant = write_derivatives<Weighted>(block, s, j);
+        if constexpr (!detail::flat<Base>) sums.constant += constant;
       }
       for (Eigen::Index a = 0; a < size; ++a) {
         const Eigen::Index k = block.statistic[std::size_t(a)];
@@ -448,7 +449,8 @@ class QuadraticSummary {
 
     EIGEN_ALWAYS_INLINE void operator()(Eigen::Index, Scalar first, Scalar second) {
       block.first(s, count) = root * static_cast<Sum>(first);
-      block.linear(s, count) = w * static_cast<Sum>(h * second + by_first * first);
+      constexpr bool plain = Weighting::uniform && detail::flat<Base>;  // h = 1, by_first = 0
+      block.linear(s, count) = w * static_cast<Sum>(plain ? second : h * second + by_first * first);
       ++count;
     }
   };
