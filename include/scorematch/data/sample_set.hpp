@@ -22,7 +22,8 @@ namespace scorematch {
 /// **Shapes** samples Dim x n, one per column; weights n.
 ///
 /// **Errors** std::invalid_argument for a wrong number of rows, a NaN or infinity (with row and
-/// column), a negative or non-finite weight, and weights of an infinite sum. A call that throws changes nothing.
+/// column), a negative or non-finite weight, and weights of an infinite sum. A call that throws
+/// changes nothing.
 ///
 /// **Cost** Dim + 1 numbers a sample.
 ///

@@ -34,8 +34,7 @@ class GaussianObjective {
   // `ridge` is added to the variances of the samples.
   GaussianObjective(const Family& family, const Moments<Scalar, Dim>& moments,
                     LaneOf<Scalar> ridge = 0)
-      : family_(family),
-        root_(family.dimension(), family.dimension()) {
+      : family_(family), root_(family.dimension(), family.dimension()) {
     const Eigen::Index d = family.dimension();
     if (moments.dimension() != d) {
       fail("the moments have dimension ", moments.dimension(), "; expected ", d,

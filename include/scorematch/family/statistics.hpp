@@ -171,9 +171,10 @@ EIGEN_ALWAYS_INLINE void for_each_coordinate(Eigen::Index d, Visit&& visit) {
 
 // D (K x Dim) and the Laplacian of t (K).
 template <class Scalar, int Dim, int K, class Statistics>
-EIGEN_ALWAYS_INLINE void write_laplacian(const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
-                     Eigen::Matrix<Scalar, K, Dim>& jacobian,
-                     Eigen::Matrix<Scalar, K, 1>& laplacian) {
+EIGEN_ALWAYS_INLINE void write_laplacian(const Statistics& statistics,
+                                         const Eigen::Matrix<Scalar, Dim, 1>& x,
+                                         Eigen::Matrix<Scalar, K, Dim>& jacobian,
+                                         Eigen::Matrix<Scalar, K, 1>& laplacian) {
   if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
     jacobian.setZero();
     laplacian.setZero();
@@ -206,10 +207,9 @@ EIGEN_ALWAYS_INLINE void write_laplacian(const Statistics& statistics, const Eig
 
 // D and d_jj t, both K x Dim.
 template <class Scalar, int Dim, int K, class Statistics>
-requires KnowsCurvature<Statistics, Scalar, Dim> EIGEN_ALWAYS_INLINE
-void write_curvature(const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
-                     Eigen::Matrix<Scalar, K, Dim>& jacobian,
-                     Eigen::Matrix<Scalar, K, Dim>& curvature) {
+requires KnowsCurvature<Statistics, Scalar, Dim> EIGEN_ALWAYS_INLINE void write_curvature(
+    const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
+    Eigen::Matrix<Scalar, K, Dim>& jacobian, Eigen::Matrix<Scalar, K, Dim>& curvature) {
   if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
     jacobian.setZero();
     curvature.setZero();
