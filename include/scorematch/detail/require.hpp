@@ -64,7 +64,8 @@ std::string entry(const char* argument, Index index, const Number& value) {
 
 // Calls `call`; what it refuses is refused with "blocks[7]: " in front.
 template <class Call>
-void with_place(const char* list, std::size_t index, Call&& call) {
+void with_place([[maybe_unused]] const char* list, [[maybe_unused]] std::size_t index,
+                Call&& call) {
 #if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
   try {
     call();
