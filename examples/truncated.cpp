@@ -4,6 +4,7 @@
 //
 // Usage: truncated [DIRECTORY]   writes its picture (or, without gnuplot, the data of it) there
 #include "gnuplot.hpp"
+#include "square_weight.hpp"
 
 #include <scorematch/scorematch.hpp>
 
@@ -25,18 +26,6 @@ namespace {
 constexpr int dim = 3;
 using Family = sm::TruncatedGaussianFamily<double, dim>;
 using Samples = Eigen::Matrix<double, dim, Eigen::Dynamic>;
-
-// Not in the library: any class with these two members is a weight function.
-struct SquareWeight {
-  template <class T>
-  T value(T x) const {
-    return x * x;
-  }
-  template <class T>
-  T derivative(T x) const {
-    return 2 * x;
-  }
-};
 
 Samples draw(const sm::Gaussian<double, dim>& gaussian, Eigen::Index n, std::mt19937_64& rng) {
   Samples samples(dim, n);

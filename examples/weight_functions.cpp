@@ -5,6 +5,7 @@
 //
 // Usage: weight_functions [DIRECTORY]   writes its picture (or, without gnuplot, the data) there
 #include "gnuplot.hpp"
+#include "square_weight.hpp"
 
 #include <scorematch/scorematch.hpp>
 
@@ -31,17 +32,6 @@ struct MinusHalfSquare {
   auto operator()(const auto& x) const { return x(0) * x(0) * -0.5; }
 };
 using Family = sm::ExponentialFamily<double, 1, 1, Identity, MinusHalfSquare>;
-
-struct SquareWeight {
-  template <class T>
-  T value(T x) const {
-    return x * x;
-  }
-  template <class T>
-  T derivative(T x) const {
-    return 2 * x;
-  }
-};
 
 // The mean of a function under the model, by Simpson's rule. The kinks of the weights are nodes.
 double mean_of(double mu, const std::function<double(double)>& f) {
