@@ -72,6 +72,82 @@ struct GenericBowl {
   }
 };
 
+// A statistic's derivatives coordinate by coordinate, several samples at once, of one sample at a
+// time, and as whole matrices.
+template <class Scalar>
+using Ring = sm::PhiFourStatistics<Scalar, Eigen::Dynamic>;
+template <class Scalar>
+struct OneByOne : Ring<Scalar> {
+  using Ring<Scalar>::Ring;
+  static constexpr bool takes_packs = false;
+};
+template <class Scalar>
+struct Dense {
+  using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  Ring<Scalar> ring;
+
+  Vector operator()(const Vector& x) const { return ring(x); }
+  Matrix jacobian(const Vector& x) const { return written(x).first; }
+  Matrix curvature(const Vector& x) const { return written(x).second; }
+
+ private:
+  std::pair<Matrix, Matrix> written(const Vector& x) const {
+    std::pair<Matrix, Matrix> both;
+    both.first = both.second = Matrix::Zero(ring.coupling_count() + 2, x.size());
+    for (Eigen::Index j = 0; j < x.size(); ++j) {
+      ring.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
+        both.first(k, j) = first;
+        both.second(k, j) = second;
+      });
+    }
+    return both;
+  }
+};
+struct Well {  // b(x) = -|x|^4 / 4
+  using Vector = Eigen::VectorXd;
+  double operator()(const Vector& x) const { return -x.array().pow(4).sum() / 4; }
+  Eigen::VectorXd gradient(const Vector& x) const { return -x.array().cube(); }
+  Eigen::VectorXd curvature(const Vector& x) const { return -3 * x.array().square(); }
+};
+
+template <class Scalar, class Base, class Loss>
+void check_sums(const Loss& loss, const Base& base, double tolerance, Rng& rng) {
+  constexpr Eigen::Index d = 7;
+  const Ring<Scalar> ring(d, sm::ring(d), sm::Couplings::per_edge);
+  const auto family_of = [&](const auto& statistics) {
+    return sm::ExponentialFamily<Scalar, Eigen::Dynamic, Eigen::Dynamic,
+                                 std::decay_t<decltype(statistics)>, Base>(d, d + 2, statistics,
+                                                                           base);
+  };
+  const auto packed = family_of(ring);
+  const auto apart = family_of(OneByOne<Scalar>(d, sm::ring(d), sm::Couplings::per_edge));
+  const auto dense = family_of(Dense<Scalar>{ring});
+  for (const Eigen::Index n : {1, 2, 16, 17, 300}) {
+    CAPTURE(n);
+    const auto samples = random_samples<Scalar, Eigen::Dynamic>(d, n, rng).cwiseAbs().eval();
+    Eigen::Matrix<Scalar, Eigen::Dynamic, 1> weights(n);
+    for (Scalar& w : weights) w = static_cast<Scalar>(rng() % 4);
+    weights(n - 1) = Scalar(2.5);
+    const auto sum = [&](const auto& family) {
+      auto summary = loss.summary(family);
+      summary.add(samples);
+      summary.add(samples, weights);
+      return summary.form();
+    };
+    const auto expected = sum(dense);
+    const auto check = [&](const auto& form) {
+      CHECK(form.count() == expected.count());
+      CHECK(double(relative_difference(form.quadratic(), expected.quadratic())) <= tolerance);
+      CHECK(double(relative_difference(form.linear(), expected.linear())) <= tolerance);
+      CHECK(std::abs(double(form.constant() - expected.constant())) <=
+            tolerance * std::abs(double(expected.constant())));
+    };
+    check(sum(packed));
+    check(sum(apart));
+  }
+}
+
 struct Logarithm {
   template <class X>
   auto operator()(const X& x) const {
@@ -192,6 +268,15 @@ TEST_CASE("an exponential family's loss is the mean of its definition, however i
   SUBCASE("dynamic, dense, with a base measure") { check_laws(RichFamily(2, 4), rng); }
   SUBCASE("sparse") { check_laws(sm::PairwiseGaussianFamily<double>(3), rng); }
   SUBCASE("sparse, fixed and small") { check_laws(sm::PairwiseGaussianFamily<double, 2>(), rng); }
+}
+
+TEST_CASE("statistics of few coordinates each are summed alike, several samples at once or not") {
+  Rng rng(8);
+  check_sums<double>(sm::ScoreMatchingLoss{}, sm::FlatBase{}, 1e-13, rng);
+  check_sums<double>(sm::ScoreMatchingLoss{}, Well{}, 1e-13, rng);
+  check_sums<double>(sm::GeneralizedScoreMatchingLoss{sm::MinWeight{0.7}}, Well{}, 1e-13, rng);
+  check_sums<float>(sm::ScoreMatchingLoss{}, sm::FlatBase{}, 1e-6, rng);
+  check_sums<long double>(sm::ScoreMatchingLoss{}, sm::FlatBase{}, 1e-16, rng);
 }
 
 TEST_CASE("statistics written once equal those differentiated by hand") {

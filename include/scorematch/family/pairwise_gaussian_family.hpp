@@ -8,6 +8,7 @@
 #include <Eigen/Core>
 
 #include <string>
+#include <type_traits>
 
 namespace scorematch {
 
@@ -28,13 +29,16 @@ struct PairwiseGaussianStatistics {
     return t;
   }
 
-  template <class Visit>
-  void for_each_derivative(const Vector& x, Eigen::Index j, Visit&& visit) const {
+  static constexpr bool takes_packs = true;
+
+  template <class X, class Visit>
+  void for_each_derivative(const X& x, Eigen::Index j, Visit&& visit) const {
+    using T = std::remove_cvref_t<decltype(x(j))>;
     const Eigen::Index d = Dim == Eigen::Dynamic ? x.size() : Eigen::Index(Dim);
-    visit(j, Scalar(1), Scalar(0));
-    visit(d + j, -x(j), Scalar(-1));
+    visit(j, T(1), T(0));
+    visit(d + j, T(-x(j)), T(-1));
     for (Eigen::Index i = 0; i < d; ++i) {
-      if (i != j) visit(pair(d, i, j), -x(i), Scalar(0));
+      if (i != j) visit(pair(d, i, j), T(-x(i)), T(0));
     }
   }
 

@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -41,18 +42,22 @@ class PhiFourStatistics {
     return t;
   }
 
-  template <class Visit>
-  void for_each_derivative(const Vector& x, Eigen::Index j, Visit&& visit) const {
+  static constexpr bool takes_packs = true;
+
+  template <class X, class Visit>
+  void for_each_derivative(const X& x, Eigen::Index j, Visit&& visit) const {
+    using T = std::remove_cvref_t<decltype(x(j))>;
     if (couplings_ == Couplings::shared) {
-      Scalar sum(0);
+      T sum(0);
       for (const auto& link : graph_.links(j)) sum += x(link.neighbor);
-      if (count_ > 0) visit(Eigen::Index(0), sum, Scalar(0));
+      if (count_ > 0) visit(Eigen::Index(0), sum, T(0));
     } else {
-      for (const auto& link : graph_.links(j)) visit(link.edge, x(link.neighbor), Scalar(0));
+      for (const auto& link : graph_.links(j)) visit(link.edge, T(x(link.neighbor)), T(0));
     }
-    const Scalar square = x(j) * x(j);
-    visit(count_, -x(j), Scalar(-1));
-    visit(count_ + 1, -square * x(j), -3 * square);
+    const T own = x(j);
+    const T square = own * own;
+    visit(count_, T(-own), T(-1));
+    visit(count_ + 1, T(-square * own), T(-3 * square));
   }
 
  private:

@@ -52,6 +52,14 @@ concept SparseStatistics = requires(const S& s, const Eigen::Matrix<Scalar, Dim,
   s.for_each_derivative(x, j, visit);
 };
 
+/// Sparse statistics that several samples can be put into at once: `for_each_derivative` is a
+/// template over x, and takes one whose entries x(j) are `Pack`s. A class says so with
+/// `static constexpr bool takes_packs = true`; its sums are then several times as fast.
+template <class S>
+concept PackedStatistics = requires {
+  requires S::takes_packs;
+};
+
 /// Statistics whose Jacobian is written by hand: `s.jacobian(x)` is K x Dim, D_kj = d_j t_k.
 template <class S, class Scalar, int Dim>
 concept HasJacobian = requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x) {
@@ -118,6 +126,11 @@ namespace detail {
 
 template <class Base>
 inline constexpr bool flat = std::same_as<Base, FlatBase>;
+
+[[noreturn]] inline void refuse_statistic(Eigen::Index k, Eigen::Index j, Eigen::Index count) {
+  fail("for_each_derivative of coordinate ", j, " visits statistic ", k, "; expected each of the ",
+       count, " statistics at most once");
+}
 
 // What a user's member returns has the shape that the family promises.
 template <class Matrix>

@@ -6,6 +6,7 @@
 #include <Eigen/Core>
 
 #include <cmath>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -56,25 +57,31 @@ class VonMisesStatistics {
     return t;
   }
 
-  template <class Visit>
-  void for_each_derivative(const Vector& x, Eigen::Index j, Visit&& visit) const {
+  static constexpr bool takes_packs = true;
+
+  template <class X, class Visit>
+  void for_each_derivative(const X& x, Eigen::Index j, Visit&& visit) const {
     using std::cos;
     using std::sin;
+    using T = std::remove_cvref_t<decltype(x(j))>;
+    const T own = x(j);
     if (fields_ != Fields::none) {
-      const Scalar c = cos(x(j));
-      const Scalar s = sin(x(j));
-      visit(field(j), -s, -c);
-      visit(field(j) + 1, c, -s);
+      const T c = cos(own);
+      const T s = sin(own);
+      visit(field(j), T(-s), T(-c));
+      visit(field(j) + 1, c, T(-s));
     }
-    Scalar first(0);
-    Scalar second(0);
+    T first(0);
+    T second(0);
     for (const auto& link : graph_.links(j)) {
-      const Scalar difference = x(j) - x(link.neighbor);
+      const T difference = own - x(link.neighbor);
+      const T by_first = -sin(difference);
+      const T by_second = -cos(difference);
       if (couplings_ == Couplings::shared) {
-        first -= sin(difference);
-        second -= cos(difference);
+        first += by_first;
+        second += by_second;
       } else {
-        visit(field_count_ + link.edge, -sin(difference), -cos(difference));
+        visit(field_count_ + link.edge, by_first, by_second);
       }
     }
     if (couplings_ == Couplings::shared && count_ > field_count_) {

@@ -3,6 +3,7 @@
 #include <scorematch/concepts.hpp>
 #include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/data/samples.hpp>
+#include <scorematch/detail/coordinate_block.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/family/exponential_family.hpp>
 
@@ -14,7 +15,6 @@
 #include <cstddef>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 namespace scorematch {
 
@@ -159,31 +159,6 @@ class QuadraticSummary {
         return h * (gradient(j) * gradient(j) / 2 + curvature(j)) + slope * gradient(j);
       }
     }
-  };
-
-  // Samples whose statistics are taken coordinate by coordinate: for all of them together, so that
-  // the sums are dot products of the derivatives' columns. Entry (s, c) belongs to sample s and the
-  // c-th statistic that depends on the coordinate.
-  struct Block {
-    static constexpr Eigen::Index capacity = 128;
-    using Matrix = Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>;
-
-    std::vector<Vector> x;
-    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, std::vector<BaseAt>> base;
-    Eigen::Matrix<Sum, Eigen::Dynamic, 1> weight;
-    std::vector<Eigen::Index> statistic;
-    Matrix first;   // sqrt(w h) d_j t
-    Matrix linear;  // w (h (d_jj t + d_j b d_j t) + h' d_j t)
-    Eigen::Index used = 0;
-
-    Block(Eigen::Index d, Eigen::Index k, Eigen::Index samples)
-        : x(std::size_t((std::min)(samples, capacity)), Vector(d)),
-          weight(Eigen::Index(x.size())),
-          statistic(std::size_t(k)),
-          first(weight.size(), k),
-          linear(weight.size(), k) {}
-
-    bool full() const { return used == weight.size(); }
   };
 
   template <class W>
@@ -334,54 +309,22 @@ class QuadraticSummary {
     if (used > 0) flush();
   }
 
+  template <bool Single>
+  using CoordinateBlock = detail::CoordinateBlock<F, Weighting, Sum, Single>;
+
   template <class X, class W>
   void sum_sparse(Sums& part, const X& samples, const W& weights) const {
-    Block block(dimension(), family_.parameter_count(), samples.cols());
+    CoordinateBlock<false> block(family_, weighting_, samples.cols());
     for (Eigen::Index n = 0; n < samples.cols(); ++n) {
       const Sum w = weight_of(weights, n);
       if (!(w > 0)) continue;
-      push(block, samples, n, w);
-      if (block.full()) flush<weighted<W>>(part, block);
-    }
-    if (block.used > 0) flush<weighted<W>>(part, block);
-  }
-
-  template <class X>
-  void push(Block& block, const X& samples, Eigen::Index n, Sum w) const {
-    Vector& x = block.x[std::size_t(block.used)];
-    read(samples, n, x);
-    if constexpr (!detail::flat<Base>) block.base.emplace_back(family_.base(), x);
-    block.weight(block.used++) = w;
-  }
-
-  template <bool Weighted>
-  void flush(Sums& sums, Block& block) const {
-    add_sparse<Weighted>(sums, block);
-    block.used = 0;
-    if constexpr (!detail::flat<Base>) block.base.clear();
-  }
-
-  template <bool Weighted, class Target>
-  void add_sparse(Target& sums, Block& block) const {
-    const Eigen::Index used = block.used;
-    for (Eigen::Index s = 0; s < used; ++s) sums.weight += block.weight(s);
-    for (Eigen::Index j = 0; j < dimension(); ++j) {
-      const Eigen::Index size = statistics_of(block, j);
-      for (Eigen::Index s = 0; s < used; ++s) {
-        const Sum constant = write_derivatives<Weighted>(block, s, j);
-        if constexpr (!detail::flat<Base>) sums.constant += constant;
-      }
-      for (Eigen::Index a = 0; a < size; ++a) {
-        const Eigen::Index k = block.statistic[std::size_t(a)];
-        const auto column = block.first.col(a).head(used);
-        sums.linear(k) += block.linear.col(a).head(used).sum();
-        for (Eigen::Index b = 0; b <= a; ++b) {
-          const Eigen::Index other = block.statistic[std::size_t(b)];
-          sums.quadratic((std::max)(k, other), (std::min)(k, other)) +=
-              column.dot(block.first.col(b).head(used));
-        }
+      block.push(samples, n, w);
+      if (block.full()) {
+        block.template add_to<weighted<W>>(part);
+        block.clear();
       }
     }
+    if (!block.empty()) block.template add_to<weighted<W>>(part);
   }
 
   // Throws where the statistics visit one that is not theirs. Costs nothing where the compiler
@@ -390,96 +333,12 @@ class QuadraticSummary {
     if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
       detail::for_each_coordinate<Dim>(x.size(), [&](Eigen::Index j) {
         family_.statistics().for_each_derivative(x, j, [&](Eigen::Index k, Scalar, Scalar) {
-          if (k < 0 || k >= family_.parameter_count()) refuse_statistic(k, j);
+          if (k < 0 || k >= family_.parameter_count()) {
+            detail::refuse_statistic(k, j, family_.parameter_count());
+          }
         });
       });
     }
-  }
-
-  [[noreturn]] void refuse_statistic(Eigen::Index k, Eigen::Index j) const {
-    detail::fail("for_each_derivative of coordinate ", j, " visits statistic ", k,
-                 "; expected each of the ", family_.parameter_count(), " statistics at most once");
-  }
-
-  // Lists the statistics that depend on coordinate j, the same at every sample, and counts them.
-  Eigen::Index statistics_of(Block& block, Eigen::Index j) const {
-    const Statistics& statistics = family_.statistics();
-    const Eigen::Index count = family_.parameter_count();
-    Eigen::Index size = 0;
-    statistics.for_each_derivative(block.x[0], j, [&](Eigen::Index k, Scalar, Scalar) {
-      if (k < 0 || k >= count || size >= count) refuse_statistic(k, j);
-      block.statistic[std::size_t(size++)] = k;
-    });
-    bool same = true;
-    for (Eigen::Index s = 1; s < block.used; ++s) {
-      Comparison visited{block.statistic, size};
-      statistics.for_each_derivative(block.x[std::size_t(s)], j, visited);
-      same = same && visited.same && visited.count == size;
-    }
-    if (!same) {
-      detail::fail("for_each_derivative of coordinate ", j,
-                   " visits other statistics at one sample than at another; expected the same, "
-                   "in the same order");
-    }
-    return size;
-  }
-
-  // Visitors of the derivatives. Classes rather than lambdas, for the attribute: clang takes them
-  // for too large to inline.
-  struct Comparison {
-    const std::vector<Eigen::Index>& statistic;
-    Eigen::Index size;
-    Eigen::Index count = 0;
-    bool same = true;
-
-    EIGEN_ALWAYS_INLINE void operator()(Eigen::Index k, Scalar, Scalar) {
-      same = same && count < size && statistic[std::size_t(count)] == k;
-      ++count;
-    }
-  };
-
-  struct Row {
-    Block& block;
-    Eigen::Index s;
-    Sum root;  // sqrt(w h)
-    Sum w;
-    Scalar h;
-    Scalar by_first;
-    Eigen::Index count = 0;
-
-    EIGEN_ALWAYS_INLINE void operator()(Eigen::Index, Scalar first, Scalar second) {
-      block.first(s, count) = root * static_cast<Sum>(first);
-      constexpr bool plain = Weighting::uniform && detail::flat<Base>;  // h = 1, by_first = 0
-      block.linear(s, count) = w * static_cast<Sum>(plain ? second : h * second + by_first * first);
-      ++count;
-    }
-  };
-
-  // The derivatives by coordinate j at sample s, into the row s of the block. Returns the sample's
-  // constant term. Without a branch, so that the compiler can take several samples at once.
-  template <bool Weighted>
-  EIGEN_ALWAYS_INLINE Sum write_derivatives(Block& block, Eigen::Index s, Eigen::Index j) const {
-    using std::sqrt;
-    const Vector& x = block.x[std::size_t(s)];
-    const Sum w = Weighted ? block.weight(s) : Sum(1);
-    Scalar h(1);
-    Scalar slope(0);
-    Sum root = Weighted ? sqrt(w) : Sum(1);
-    if constexpr (!Weighting::uniform) {
-      const auto weight = weighting_.weight(j, x(j));
-      h = weight.h;
-      slope = weight.slope;
-      root = sqrt(w * static_cast<Sum>(h));
-    }
-    Scalar by_first = slope;
-    Sum constant(0);
-    if constexpr (!detail::flat<Base>) {
-      const BaseAt& base = block.base[std::size_t(s)];
-      by_first += h * base.gradient_at(j);
-      constant = w * static_cast<Sum>(base.constant(j, h, slope));
-    }
-    family_.statistics().for_each_derivative(x, j, Row{block, s, root, w, h, by_first});
-    return constant;
   }
 
   // Sums of which only the diagonal is kept: by Cauchy and Schwarz, no entry of the quadratic term
@@ -508,12 +367,12 @@ class QuadraticSummary {
   void add_single(const X& samples, const W& weights) {
     const Sum w = weight_of(weights, 0);
     if (!(w > 0)) return;
-    Block block(dimension(), family_.parameter_count(), 1);
-    push(block, samples, 0, w);
+    CoordinateBlock<true> block(family_, weighting_, 1);
+    block.push(samples, 0, w);
     Margins margins(form_.sums_);
-    add_sparse<true>(margins, block);
+    block.template add_to<true>(margins);
     if (!detail::representable<Scalar>(margins)) explain_rejection(samples, weights);
-    add_sparse<true>(form_.sums_, block);
+    block.template add_to<true>(form_.sums_);
   }
 
   // Called when the sums are not finite: finds what to blame.

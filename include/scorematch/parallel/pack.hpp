@@ -194,6 +194,8 @@ class Pack {
     }
   }
   friend Pack log(const Pack& a) { return Pack(Array(a.array().log())); }
+  friend Pack sin(const Pack& a) { return Pack(Array(a.array().sin())); }
+  friend Pack cos(const Pack& a) { return Pack(Array(a.array().cos())); }
   friend Pack max EIGEN_NOT_A_MACRO(const Pack& a, const Pack& b) { return select(a < b, b, a); }
   friend Pack min EIGEN_NOT_A_MACRO(const Pack& a, const Pack& b) { return select(b < a, b, a); }
 

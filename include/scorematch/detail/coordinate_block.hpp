@@ -1,0 +1,292 @@
+// Sums over samples of an exponential family's statistics, taken coordinate by coordinate: for many
+// statistics, of which few depend on any one coordinate.
+#pragma once
+
+#include <scorematch/detail/require.hpp>
+#include <scorematch/family/statistics.hpp>
+#include <scorematch/scalar.hpp>
+#if defined(__GNUC__)
+#include <scorematch/parallel/pack.hpp>
+#endif
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <vector>
+
+namespace scorematch::detail {
+
+// What statistics that take packs are asked with: several samples at once.
+template <class Scalar>
+struct Several {
+  using Number = Scalar;
+};
+#if defined(__GNUC__)
+template <VectorLane Scalar>
+struct Several<Scalar> {
+  using Number = Pack<Scalar, 16>;
+};
+#endif
+
+// Samples whose statistics are taken coordinate by coordinate: for all of them together, so that
+// the sums are dot products of the derivatives' columns. `Single` where there is but one sample.
+template <class F, class Weighting, class Sum, bool Single>
+class CoordinateBlock {
+ public:
+  CoordinateBlock(const F& family, const Weighting& weighting, Eigen::Index samples)
+      : family_(family),
+        weighting_(weighting),
+        size_((std::min)(samples, capacity)),
+        points_(size_, family.dimension()),
+        weight_(size_),
+        statistic_(std::size_t(family.parameter_count())),
+        first_(size_ + padding, family.parameter_count()),
+        second_(size_ + padding, family.parameter_count()) {
+    if constexpr (!plain) {
+      by_second_.resize(size_);
+      by_first_.resize(size_);
+    }
+    if constexpr (!flat<Base>) {
+      base_gradient_.resize(size_, family.dimension());
+      base_curvature_.resize(size_, family.dimension());
+    }
+  }
+
+  bool empty() const { return used_ == 0; }
+  bool full() const { return used_ == size_; }
+  void clear() { used_ = 0; }
+
+  template <class X>
+  void push(const X& samples, Eigen::Index n, Sum weight) {
+    points_.write(samples, n, used_);
+    if constexpr (!flat<Base>) {
+      Vector x(family_.dimension());
+      Vector gradient(x.size());
+      Vector curvature(x.size());
+      for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = samples(i, n);
+      write_base<Scalar, Dim>(family_.base(), x, gradient, curvature);
+      base_gradient_.row(used_) = gradient.transpose();
+      base_curvature_.row(used_) = curvature.transpose();
+    }
+    weight_(used_++) = weight;
+  }
+
+  /// Adds the samples to sums of which each entry (k, l) of `quadratic` with k >= l, and of
+  /// `linear`, can be had; `Weighted` unless every weight is 1.
+  template <bool Weighted, class Sums>
+  void add_to(Sums& sums) {
+    points_.fill_up(used_);
+    sums.weight += part(weight_).sum();
+    for (Eigen::Index j = 0; j < family_.dimension(); ++j) {
+      const Eigen::Index size = write_derivatives(j);
+      if constexpr (!plain) write_factors(j, sums);
+      for (Eigen::Index a = 0; a < size; ++a) {
+        sums.linear(statistic_[std::size_t(a)]) += linear_term<Weighted>(a);
+      }
+      for (Eigen::Index a = 0; a < size; ++a) {
+        const Eigen::Index k = statistic_[std::size_t(a)];
+        auto column = part(first_.col(a));
+        if constexpr (!plain) {
+          column.array() *= part(by_second_).array().sqrt();
+        } else if constexpr (Weighted) {
+          column.array() *= part(weight_).array().sqrt();
+        }
+        for (Eigen::Index b = 0; b <= a; ++b) {
+          const Eigen::Index other = statistic_[std::size_t(b)];
+          sums.quadratic((std::max)(k, other), (std::min)(k, other)) +=
+              column.dot(part(first_.col(b)));
+        }
+      }
+    }
+  }
+
+ private:
+  using Scalar = typename F::Scalar;
+  static constexpr int Dim = F::Dim;
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  using Statistics = typename F::Statistics;
+  using Base = typename F::Base;
+  using Column = Eigen::Matrix<Sum, Eigen::Dynamic, 1>;
+  using Matrix = Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>;
+
+  static constexpr bool packed = PackedStatistics<Statistics> && !Single;
+  using Number = std::conditional_t<packed, typename Several<Scalar>::Number, Scalar>;
+  static constexpr Eigen::Index lanes = lanes_of<Number>;
+  static constexpr Eigen::Index capacity = Single ? 1 : 256;
+  // Room for the lanes to spare of the last pack. Columns a power of two apart would share the
+  // lines of the cache.
+  static constexpr Eigen::Index padding = Single ? 0 : 16;
+  static_assert(lanes <= padding || lanes == 1);
+  // All weights h are 1 and no base measure is there.
+  static constexpr bool plain = Weighting::uniform && flat<Base>;
+
+  // Samples one by one.
+  class Apart {
+   public:
+    Apart(Eigen::Index samples, Eigen::Index d) : x_(std::size_t(samples), Vector(d)) {}
+    template <class X>
+    void write(const X& samples, Eigen::Index n, Eigen::Index s) {
+      Vector& x = x_[std::size_t(s)];
+      for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = samples(i, n);
+    }
+    void fill_up(Eigen::Index) {}
+    const Vector& at(Eigen::Index s) const { return x_[std::size_t(s)]; }
+    Scalar operator()(Eigen::Index s, Eigen::Index j) const { return at(s)(j); }
+
+   private:
+    std::vector<Vector> x_;
+  };
+
+  // Samples side by side.
+  class Together {
+   public:
+    // Entry j of several samples.
+    struct View {
+      const Together& points;
+      Eigen::Index sample;
+
+      Eigen::Index size() const { return points.x_.cols(); }
+      EIGEN_ALWAYS_INLINE Number operator()(Eigen::Index j) const {
+        const Scalar* first = &points.x_.coeffRef(sample, j);
+        if constexpr (lanes == 1) {
+          return *first;
+        } else {
+          return Number(Eigen::Map<const typename Number::Array>(first));
+        }
+      }
+    };
+
+    Together(Eigen::Index samples, Eigen::Index d) : x_(samples + padding, d) {}
+    template <class X>
+    void write(const X& samples, Eigen::Index n, Eigen::Index s) {
+      for (Eigen::Index i = 0; i < x_.cols(); ++i) x_(s, i) = samples(i, n);
+    }
+    // Lanes to spare repeat the last sample.
+    void fill_up(Eigen::Index used) {
+      for (Eigen::Index s = used; s % lanes != 0; ++s) x_.row(s) = x_.row(used - 1);
+    }
+    View at(Eigen::Index s) const { return {*this, s}; }
+    Scalar operator()(Eigen::Index s, Eigen::Index j) const { return x_(s, j); }
+
+   private:
+    Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> x_;
+  };
+
+  // Writes the derivatives by coordinate j of the statistics that depend on it, lists those in
+  // `statistic_`, and counts them.
+  Eigen::Index write_derivatives(Eigen::Index j) {
+    const Statistics& statistics = family_.statistics();
+    const Eigen::Index count = family_.parameter_count();
+    Eigen::Index size = 0;
+    statistics.for_each_derivative(points_.at(0), j,
+                                   [&](Eigen::Index k, const Number&, const Number&) {
+                                     if (k < 0 || k >= count || size >= count)
+                                       refuse_statistic(k, j, count);
+                                     statistic_[std::size_t(size++)] = k;
+                                   });
+    bool same = true;
+    for (Eigen::Index s = 0; s < used_; s += lanes) {
+      Rows rows{*this, s, size};
+      statistics.for_each_derivative(points_.at(s), j, rows);
+      same = same && rows.same && rows.count == size;
+    }
+    if (!same) {
+      fail("for_each_derivative of coordinate ", j,
+           " visits other statistics at one sample than at another; expected the same, in the same "
+           "order");
+    }
+    return size;
+  }
+
+  // Writes what is visited into rows of the block. A class rather than a lambda, for the attribute:
+  // clang takes it for too large to inline.
+  struct Rows {
+    CoordinateBlock& block;
+    Eigen::Index s;
+    Eigen::Index size;
+    Eigen::Index count = 0;
+    bool same = true;
+
+    EIGEN_ALWAYS_INLINE void operator()(Eigen::Index k, const Number& first, const Number& second) {
+      if (count < size && block.statistic_[std::size_t(count)] == k) {
+        store(first, &block.first_.coeffRef(s, count));
+        store(second, &block.second_.coeffRef(s, count));
+      } else {
+        same = false;
+      }
+      ++count;
+    }
+
+    static EIGEN_ALWAYS_INLINE void store(const Number& number, Sum* to) {
+      if constexpr (lanes == 1) {
+        *to = static_cast<Sum>(number);
+      } else {
+        Eigen::Map<Eigen::Array<Sum, int(lanes), 1>>{to} = number.array().template cast<Sum>();
+      }
+    }
+  };
+
+  // The factors of the derivatives by coordinate j in the linear term, and the constant term:
+  // w h of d_jj t, w (h' + h d_j b) of d_j t, w (h (1/2 (d_j b)^2 + d_jj b) + h' d_j b).
+  template <class Sums>
+  void write_factors(Eigen::Index j, Sums& sums) {
+    for (Eigen::Index s = 0; s < used_; ++s) {
+      Sum h(1);
+      Sum slope(0);
+      if constexpr (!Weighting::uniform) {
+        const auto weight = weighting_.weight(j, points_(s, j));
+        h = static_cast<Sum>(weight.h);
+        slope = static_cast<Sum>(weight.slope);
+      }
+      Sum gradient(0);
+      if constexpr (!flat<Base>) {
+        gradient = static_cast<Sum>(base_gradient_(s, j));
+        sums.constant +=
+            weight_(s) * (h * (gradient * gradient / 2 + static_cast<Sum>(base_curvature_(s, j))) +
+                          slope * gradient);
+      }
+      by_second_(s) = weight_(s) * h;
+      by_first_(s) = weight_(s) * (slope + h * gradient);
+    }
+  }
+
+  // The entries of a column that are in use.
+  template <class C>
+  EIGEN_ALWAYS_INLINE auto part(C&& column) const {
+    if constexpr (Single) {
+      return column.template head<1>();
+    } else {
+      return column.head(used_);
+    }
+  }
+
+  template <bool Weighted>
+  Sum linear_term(Eigen::Index a) const {
+    const auto second = part(second_.col(a));
+    if constexpr (!plain) {
+      return part(by_second_).dot(second) + part(by_first_).dot(part(first_.col(a)));
+    } else if constexpr (Weighted) {
+      return part(weight_).dot(second);
+    } else {
+      return second.sum();
+    }
+  }
+
+  const F& family_;
+  const Weighting& weighting_;
+  Eigen::Index size_;
+  std::conditional_t<packed, Together, Apart> points_;
+  Column weight_;
+  std::vector<Eigen::Index> statistic_;
+  Matrix first_;   // d_j t: entry (s, a) is of sample s and the a-th statistic that depends on x_j
+  Matrix second_;  // d_jj t
+  Column by_second_;
+  Column by_first_;
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> base_gradient_;
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> base_curvature_;
+  Eigen::Index used_ = 0;
+};
+
+}  // namespace scorematch::detail
