@@ -240,3 +240,30 @@ TEST_CASE("many starts find the minimum that one start misses") {
                  }),
                  "starts have 0 columns"));
 }
+
+TEST_CASE("the best of several starts is not the luckiest mini-batch") {
+  // Two parameters close by, of which one value on a small batch cannot tell the better.
+  const sm::GaussianFamily<double, 1> family;
+  const sm::Adam still{.learning_rate = 1e-9, .max_iterations = 1};
+  Eigen::Matrix2d starts;
+  starts << 0.8, 0.0, 0.0, 0.0;
+  Rng rng(4);
+  const auto samples = random_samples<double, 1>(1, 60, rng);
+  const sm::DenoisingScoreMatchingLoss exact{.sigma = 0.5};
+  const auto expected = sm::multi_start(family, exact, still, samples, starts);
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const sm::SampledLoss noisy(
+        sm::DenoisingScoreMatchingLoss{.sigma = 0.5, .seed = seed, .batch_size = 1});
+    const auto found = sm::multi_start(family, noisy, still, samples, starts);
+    CHECK(found.best_start == expected.best_start);
+    CHECK(std::abs(found.best.loss - expected.best.loss) < 1.5);
+    CHECK(found.best.loss == found.losses[static_cast<std::size_t>(found.best_start)]);
+  }
+}
+
+TEST_CASE("random starts of no samples are refused") {
+  Rng rng(1);
+  const sm::GaussianMixtureFamily<double, 1, 2> family;
+  CHECK(contains(message_of([&] { family.random_starts(Eigen::RowVectorXd(0), 2, rng); }),
+                 "random_starts: samples have 0 columns"));
+}

@@ -21,11 +21,25 @@ struct MultiStart {
   std::vector<Status> statuses;            ///< one for each start
 };
 
+namespace detail {
+
+template <class Obj, class Parameters>
+auto mean_loss(Obj& objective, const Parameters& theta, int evaluations) {
+  auto mean = objective(theta);
+  for (int k = 1; k < evaluations; ++k) {
+    mean += (objective(theta) - mean) / decltype(mean)(k + 1);
+  }
+  return mean;
+}
+
+}  // namespace detail
+
 /// Fits from several starts and keeps the best: for losses with many local minima.
 ///
 /// The best is the lowest loss among the fits that converged, since a loss that has no lower bound
 /// (of a mixture, say) is lowest where a walk went astray; where none converged, the lowest of
-/// all.
+/// all. Of a stochastic loss (`MayBeStochastic`) one value is noise, so the losses compared and
+/// reported are means over 100 evaluations; one that draws from a seed draws the same for each fit.
 ///
 /// **Shapes** starts: parameter_count() x m, one start per column.
 ///
@@ -49,6 +63,14 @@ MultiStart<F> multi_start(const F& family, const L& loss, const Optimizer& optim
   for (Eigen::Index s = 0; s < starts.cols(); ++s) {
     const Parameters start = starts.col(s);
     minima.push_back(scorematch::minimize(optimizer, objective, start));
+  }
+  if constexpr (MayBeStochastic<ObjectiveOf<L, F>>) {
+    if (objective.stochastic()) {
+      for (auto& minimum : minima) {
+        auto judge = loss.objective(family, summary);
+        minimum.loss = detail::mean_loss(judge, minimum.parameters, 100);
+      }
+    }
   }
   const auto better = [](const Minimum<Parameters>& a, const Minimum<Parameters>& b) {
     const bool a_converged = a.status == Status::converged;

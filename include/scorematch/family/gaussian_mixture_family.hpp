@@ -80,6 +80,10 @@ class GaussianMixtureFamily
   Starts random_starts(const X& samples, Eigen::Index count, Rng& rng) const {
     detail::require_option(count >= 1, "GaussianMixtureFamily::random_starts", "count", count,
                            "at least 1");
+    if (samples.cols() < 1) {
+      detail::fail(
+          "GaussianMixtureFamily::random_starts: samples have 0 columns; expected at least one");
+    }
     Moments<Scalar, Dim> moments(dimension());
     moments.add(samples);
     const Scalar share =
