@@ -70,7 +70,11 @@ class Moments {
   /// m, in the units of the samples.
   Vector mean() const {
     require_samples("mean");
-    return (sums_.pivot + sums_.offset).template cast<Scalar>();
+    Vector result(dimension());
+    for (Eigen::Index i = 0; i < dimension(); ++i) {
+      result(i) = static_cast<Scalar>(sums_.pivot(i) + sums_.offset(i));
+    }
+    return result;
   }
 
   /// S, divided by `count()` as maximum likelihood and score matching have it; symmetric to the
@@ -154,7 +158,7 @@ class Moments {
       if (!(sums.weight > 0)) return;
       weight = sums.weight;
       pivot = centre;
-      offset = sums.first / sums.weight;
+      for (int i = 0; i < Dim; ++i) offset(i) = sums.first(i) / sums.weight;
       for (int j = 0; j < Dim; ++j) {
         for (int i = j; i < Dim; ++i) scatter(i, j) = sums.second(i, j) - sums.first(i) * offset(j);
         // Negative only where squares have lost their digits to underflow.
@@ -186,7 +190,10 @@ class Moments {
         return;
       }
       // Pivots within a factor of two of each other subtract without rounding (Sterbenz).
-      const SumVector shift = (other.pivot - pivot) + (other.offset - offset);
+      SumVector shift(pivot.size());
+      for (Eigen::Index i = 0; i < shift.size(); ++i) {
+        shift(i) = (other.pivot(i) - pivot(i)) + (other.offset(i) - offset(i));
+      }
       scatter += other.scatter;
       shift_mean(shift, other.weight);
     }

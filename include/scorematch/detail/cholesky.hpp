@@ -42,6 +42,7 @@ bool semidefinite_cholesky(Matrix& r, Scalar negligible) {
 // O(d^2).
 template <class Matrix>
 typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower) {
+  using std::sqrt;
   using Scalar = typename Matrix::Scalar;
   const Eigen::Index d = lower.rows();
   using Vector = Eigen::Matrix<Scalar, Matrix::RowsAtCompileTime, 1>;
@@ -51,14 +52,19 @@ typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower) {
     for (Eigen::Index i = k + 1; i < d; ++i) v(i) -= lower(i, k) * v(k);
   }
   solve_transposed_lower(lower, v);
-  Scalar eigenvalue(0);
+  const auto norm = [&] {
+    Scalar square(0);
+    for (Eigen::Index i = 0; i < d; ++i) square += v(i) * v(i);
+    return Scalar(sqrt(square));
+  };
+  Scalar size = norm();
   for (int step = 0; step < 3; ++step) {
-    v /= v.norm();
+    for (Eigen::Index i = 0; i < d; ++i) v(i) /= size;
     solve_lower(lower, v);
     solve_transposed_lower(lower, v);
-    eigenvalue = Scalar(1) / v.norm();
+    size = norm();
   }
-  return eigenvalue;
+  return Scalar(1) / size;
 }
 
 // A lower triangular C with C C^T = S for a symmetric positive semidefinite S (lower triangle
@@ -114,8 +120,9 @@ struct CovarianceRoot {
   // The lower triangle of R; false where an entry is not finite.
   bool write_correlation(const Matrix& covariance, const Vector& scale) {
     const Eigen::Index d = covariance.rows();
-    const Vector inverse =
-        scale.unaryExpr([](Scalar s) { return s > 0 ? Scalar(1) / s : Scalar(0); });
+    Vector inverse(d);
+    for (Eigen::Index i = 0; i < d; ++i)
+      inverse(i) = scale(i) > 0 ? Scalar(1) / scale(i) : Scalar(0);
     int bad = 0;
     for (Eigen::Index j = 0; j < d; ++j) {
       lower(j, j) = scale(j) > 0 ? Scalar(1) : Scalar(0);

@@ -85,8 +85,10 @@ class GaussianFamily {
     using std::log;
     const Eigen::Index d = dimension();
     Parameters theta(parameter_count());
-    theta.head(d) = mean;
-    for (Eigen::Index i = 0; i < d; ++i) theta(d + i) = log(lower(i, i));
+    for (Eigen::Index i = 0; i < d; ++i) {
+      theta(i) = mean(i);
+      theta(d + i) = log(lower(i, i));
+    }
     detail::for_each_below<Matrix>(d, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
       theta(2 * d + place) = lower(i, j);
     });

@@ -33,8 +33,10 @@ struct Momentum {
     Parameters velocity = Parameters::Zero(start.size());
     return detail::descend(*this, objective, start, observer,
                            [&](Parameters& theta, const Parameters& gradient, Eigen::Index) {
-                             velocity = keep * velocity - rate * gradient;
-                             theta += velocity;
+                             for (Eigen::Index i = 0; i < theta.size(); ++i) {
+                               velocity(i) = keep * velocity(i) - rate * gradient(i);
+                               theta(i) += velocity(i);
+                             }
                            });
   }
 };
