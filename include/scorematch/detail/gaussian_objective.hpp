@@ -93,12 +93,14 @@ class GaussianObjective {
     Workspace() = default;
     explicit Workspace(Eigen::Index d)
         : lower(d, d),
-          inverse(Matrix::Zero(d, d)),
+          inverse(d, d),
           residual(d),
           by_mean(d),
           error(d, d),
           first(d, d),
-          second(d, d) {}
+          second(d, d) {
+      if constexpr (!unrolled<Matrix>) inverse.setZero();
+    }
   };
 
   EIGEN_ALWAYS_INLINE std::conditional_t<unrolled<Matrix>, Workspace, Workspace&> workspace() {

@@ -101,12 +101,10 @@ class GaussianFamily {
     using std::exp;
     using T = typename Lower::Scalar;
     const Eigen::Index d = dimension();
-    for (Eigen::Index j = 0; j < d; ++j) {
-      for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = T(0);
-      lower(j, j) = exp(theta(d + j));
-    }
+    for (Eigen::Index j = 0; j < d; ++j) lower(j, j) = exp(theta(d + j));
     detail::for_each_below<Lower>(d, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
       lower(i, j) = theta(2 * d + place);
+      lower(j, i) = T(0);
     });
   }
 

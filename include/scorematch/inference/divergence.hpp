@@ -131,7 +131,7 @@ Scalar fisher_divergence(const Gaussian<Scalar, Dim>& p, const Gaussian<Scalar, 
   const Eigen::Index d = p.dimension();
   const Matrix difference = p.cholesky() - q.cholesky();
   Matrix inverse = Matrix::Zero(d, d);
-  Matrix half(d, d);
+  Matrix half = Matrix::Zero(d, d);
   Matrix sum(d, d);
   detail::invert_lower(p.cholesky(), inverse);
   detail::multiply_lower(inverse, difference, half);
@@ -171,7 +171,7 @@ Scalar kullback_leibler(const Gaussian<Scalar, Dim>& p, const Gaussian<Scalar, D
   const Eigen::Index d = p.dimension();
   const Matrix difference = p.cholesky() - q.cholesky();
   Matrix inverse = Matrix::Zero(d, d);
-  Matrix k(d, d);
+  Matrix k = Matrix::Zero(d, d);
   detail::invert_lower(q.cholesky(), inverse);
   detail::multiply_lower(inverse, difference, k);
   Vector shift = p.mean() - q.mean();
