@@ -71,30 +71,46 @@ typename Vector::Scalar gradient_norm(const Vector& gradient) {
   return all(above & below) ? Scalar(sqrt(square)) : stable_norm<Vector>(gradient);
 }
 
-// The norm of a gradient, or of packs its square where that is accurate: the root of a pack takes
-// as long as thirty products, and only that of the last point is asked for.
-template <class Scalar>
-struct Norm {
-  Scalar value;
-  bool squared;
-
-  EIGEN_ALWAYS_INLINE static Norm from_square(const Scalar& square) {
-    using std::sqrt;
-    if constexpr (lanes_of < Scalar >> 1) {
-      return {square, true};
-    } else {
-      return {sqrt(square), false};
-    }
-  }
-
-  EIGEN_ALWAYS_INLINE Scalar root() const {
-    using std::sqrt;
-    return squared ? Scalar(sqrt(value)) : value;
-  }
-  EIGEN_ALWAYS_INLINE MaskOf<Scalar> at_most(const Scalar& limit) const {
-    return squared ? MaskOf<Scalar>(value <= limit * limit) : MaskOf<Scalar>(value <= limit);
-  }
+// Of a pack the square of a norm stands for it where that is accurate: the root takes as long as
+// thirty products, and only that of the last point is asked for.
+template <class Pack>
+struct PackNorm {
+  Pack value;
+  bool squared = false;
 };
+
+// What a walk keeps of the norm of its gradient. No class where a Scalar does: g++ would keep it in
+// memory.
+template <class Scalar>
+using NormOf = std::conditional_t<Lockstep<Scalar>, PackNorm<Scalar>, Scalar>;
+
+template <class Scalar>
+EIGEN_ALWAYS_INLINE NormOf<Scalar> norm_of_square(const Scalar& square) {
+  using std::sqrt;
+  if constexpr (Lockstep<Scalar>) {
+    return {square, true};
+  } else {
+    return sqrt(square);
+  }
+}
+
+template <Real Scalar>
+EIGEN_ALWAYS_INLINE Scalar value_of(const Scalar& norm) {
+  return norm;
+}
+template <Lockstep Pack>
+EIGEN_ALWAYS_INLINE Pack value_of(const PackNorm<Pack>& norm) {
+  return norm.squared ? Pack(sqrt(norm.value)) : norm.value;
+}
+
+template <Real Scalar>
+EIGEN_ALWAYS_INLINE bool at_most(const Scalar& norm, const Scalar& limit) {
+  return norm <= limit;
+}
+template <Lockstep Pack>
+EIGEN_ALWAYS_INLINE MaskOf<Pack> at_most(const PackNorm<Pack>& norm, const Pack& limit) {
+  return norm.squared ? norm.value <= limit * limit : norm.value <= limit;
+}
 
 template <class Scalar>
 Scalar number_or_infinity(const Scalar& value) {
@@ -139,14 +155,14 @@ EIGEN_DONT_INLINE MaskOf<Scalar> level(Argument<Parameters> theta, Argument<Para
 template <class Obj, class Parameters, class Scalar = typename Parameters::Scalar>
 EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& theta,
                                              const Parameters& gradient, const Scalar& loss,
-                                             const Norm<Scalar>& norm, double tolerance) {
+                                             const NormOf<Scalar>& norm, double tolerance) {
   using std::abs;
   using Lane = LaneOf<Scalar>;
   const Lane attainable = 32 * std::numeric_limits<Lane>::epsilon();
   const Lane relative = (std::max)(static_cast<Lane>(tolerance), attainable);
   Scalar size = abs(loss);
   if constexpr (HasConstant<Obj>) size = abs(loss - objective.constant());
-  MaskOf<Scalar> flat = norm.at_most(relative * size);
+  MaskOf<Scalar> flat = at_most(norm, Scalar(relative * size));
   // A noisy gradient may be small by chance.
   if constexpr (MayBeStochastic<Obj>) flat = flat & !objective.stochastic();
   if constexpr (HasMismatch<Obj, Parameters>) {
@@ -210,33 +226,33 @@ Minimum<Parameters> descend(const Options& options, Obj& objective, const Parame
   Parameters next = start;
   Parameters gradient(start.size());
   Scalar loss(0);
-  Norm<Scalar> norm{Scalar(0), false};
+  NormOf<Scalar> norm{Scalar(0)};
   for (Eigen::Index taken = 0;; ++taken) {
     Scalar next_loss = objective(next, gradient);
     const Scalar square = squared_norm(gradient);
-    auto next_norm = Norm<Scalar>::from_square(square);
+    NormOf<Scalar> next_norm = norm_of_square(square);
     const Mask above = square > least_square<Scalar>;
     const Mask below = is_finite(square + next_loss);
     if (!all(active & above & below)) {
-      next_norm = {stable_norm<Parameters>(gradient), false};
+      const Scalar stable = stable_norm<Parameters>(gradient);
       const Mask finite_loss = is_finite(next_loss);
-      const Mask finite_norm = is_finite(next_norm.value);
+      const Mask finite_norm = is_finite(stable);
       const Mask lost = active & !(finite_loss & finite_norm);
       if (any(lost)) {
         if (taken == 0) {
           // Nothing better is known than the start, but a NaN is never returned.
           loss = number_or_infinity(next_loss);
-          norm.value = number_or_infinity(next_norm.value);
+          norm = {number_or_infinity(stable)};
         }
         finish(lost, Status::diverged, taken == 0 ? 0 : taken - 1);
         if (!any(active)) break;
       }
       assign_where(!active, next, theta);
       next_loss = select(active, next_loss, loss);
-      next_norm.value = select(active, next_norm.value, norm.root());
+      next_norm = {select(active, stable, value_of(norm))};
     }
-    const bool go_on =
-        taken == 0 || observe(observer, IterationState<Parameters>{taken, loss, norm.root(), next});
+    const bool go_on = taken == 0 || observe(observer, IterationState<Parameters>{
+                                                           taken, loss, value_of(norm), next});
     for (Eigen::Index i = 0; i < theta.size(); ++i) theta(i) = next(i);  // Eigen's copy makes pairs
     loss = next_loss;
     norm = next_norm;
@@ -253,7 +269,7 @@ Minimum<Parameters> descend(const Options& options, Obj& objective, const Parame
     }
     step(next, gradient, taken + 1);
   }
-  return {theta, loss, norm.root(), endings.iterations, endings.status};
+  return {theta, loss, value_of(norm), endings.iterations, endings.status};
 }
 
 }  // namespace scorematch::detail
