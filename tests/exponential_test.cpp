@@ -471,6 +471,73 @@ TEST_CASE("statistics that visit now this, now that are refused where they are m
   CHECK(relative_difference(few.form().quadratic(), one_by_one.form().quadratic()) <= 1e-15);
 }
 
+namespace {
+
+// x_j has one statistic, of derivative 1 everywhere; the last one is visited `times`.
+template <int K, bool Packs>
+struct Linear {
+  static constexpr bool takes_packs = Packs;
+  int times = 1;
+  template <class X>
+  auto operator()(const X& x) const {
+    return Eigen::Matrix<typename X::Scalar, K, 1>(x);
+  }
+  template <class X, class Visit>
+  void for_each_derivative(const X& x, Eigen::Index j, Visit&& visit) const {
+    using T = std::remove_cvref_t<decltype(x(j))>;
+    for (int k = 0; k < (j == K - 1 ? times : 1); ++k) visit(j, T(1), T(0));
+  }
+};
+
+template <int K, bool Packs>
+void check_unseen_and_twice() {
+  const sm::ExponentialFamily<double, K, K, Linear<K, Packs>> family;
+  for (const Eigen::Index n : {1, 40}) {
+    for (const double bad : {not_a_number, infinity}) {
+      Eigen::Matrix<double, K, Eigen::Dynamic> samples =
+          Eigen::Matrix<double, K, Eigen::Dynamic>::Ones(K, n);
+      samples(1, n - 1) = bad;
+      auto summary = sm::ScoreMatchingLoss{}.summary(family);
+      CHECK(contains(message_of([&] { summary.add(samples); }),
+                     n == 1 ? "samples(row 1, column 0)" : "samples(row 1, column 39)"));
+      CHECK(summary.count() == 0);
+      Eigen::VectorXd weights = Eigen::VectorXd::Ones(n);
+      weights(n - 1) = 0;
+      summary.add(samples, weights);
+      CHECK(summary.count() == double(n - 1));
+    }
+    const sm::ExponentialFamily<double, K, K, Linear<K, Packs>> twice(Linear<K, Packs>{2});
+    auto summary = sm::ScoreMatchingLoss{}.summary(twice);
+    const std::string message =
+        message_of([&] { summary.add(Eigen::MatrixXd::Ones(K, n).eval()); });
+    CAPTURE(message);
+    CHECK(contains(message, "at most once"));
+  }
+}
+
+}  // namespace
+
+TEST_CASE(
+    "samples that no derivative depends on are refused where they are not finite, and "
+    "statistics that are visited twice") {
+  check_unseen_and_twice<3, false>();
+  check_unseen_and_twice<20, false>();
+  check_unseen_and_twice<20, true>();
+  // By hand as matrices, and a site without an edge.
+  CHECK(contains(message_of([] {
+                   sm::fit(MixedFamily(Mixed{0, 1, 0}), sm::ScoreMatchingLoss{}, sm::ClosedForm{},
+                           Eigen::RowVector3d(1, infinity, 2));
+                 }),
+                 "samples(row 0, column 1) = inf"));
+  Eigen::MatrixXd angles = Eigen::MatrixXd::Random(3, 40);
+  angles(1, 7) = infinity;
+  CHECK(contains(message_of([&] {
+                   sm::fit(sm::VonMisesFamily<double>(3, {{0, 2}}), sm::ScoreMatchingLoss{},
+                           sm::ClosedForm{}, angles);
+                 }),
+                 "samples(row 1, column 7) = inf"));
+}
+
 TEST_CASE("statistics that are not what the family was told are refused") {
   const Eigen::MatrixXd x = Eigen::MatrixXd::Ones(2, 3);
   const auto add_to = [&](const auto& family) {

@@ -322,3 +322,19 @@ TEST_CASE("far from the minimum of a bowl is no convergence") {
   const auto minimum = sm::minimize(sm::Adam{.max_iterations = 10}, bowl, Eigen::Vector2d(1e10, 1));
   CHECK(minimum.status == sm::Status::iteration_limit);
 }
+
+TEST_CASE("a gradient whose square overflows ends Adam as diverged, at the last point") {
+  for (const bool amsgrad : {false, true}) {
+    int calls = 0;
+    const auto spike = [&](const auto& x, auto& gradient) {
+      gradient(0) = ++calls == 5 ? -1e200 : x(0) - 3;
+      return 1 + (x(0) - 3) * (x(0) - 3) / 2;
+    };
+    const auto minimum =
+        sm::minimize(sm::Adam{.amsgrad = amsgrad}, spike, Eigen::Matrix<double, 1, 1>(0.0));
+    CHECK(minimum.status == sm::Status::diverged);
+    CHECK(minimum.iterations == 4);
+    CHECK(std::isfinite(minimum.parameters(0)));
+    CHECK(std::isfinite(minimum.loss));
+  }
+}

@@ -261,6 +261,16 @@ TEST_CASE("the best of several starts is not the luckiest mini-batch") {
   }
 }
 
+TEST_CASE("a start that is not finite is named") {
+  Eigen::Matrix2d starts = Eigen::Matrix2d::Zero();
+  starts(0, 1) = not_a_number;
+  CHECK(contains(message_of([&] {
+                   sm::multi_start(sm::GaussianFamily<double, 1>{}, sm::ScoreMatchingLoss{},
+                                   sm::Momentum{}, Eigen::RowVector3d(1, 2, 4), starts);
+                 }),
+                 "starts[1]: start(0) = nan"));
+}
+
 TEST_CASE("random starts of no samples are refused") {
   Rng rng(1);
   const sm::GaussianMixtureFamily<double, 1, 2> family;

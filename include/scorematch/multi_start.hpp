@@ -62,7 +62,9 @@ MultiStart<F> multi_start(const F& family, const L& loss, const Optimizer& optim
   std::vector<Minimum<Parameters>> minima;
   for (Eigen::Index s = 0; s < starts.cols(); ++s) {
     const Parameters start = starts.col(s);
-    minima.push_back(scorematch::minimize(optimizer, objective, start));
+    detail::with_place("starts", static_cast<std::size_t>(s), [&] {
+      minima.push_back(scorematch::minimize(optimizer, objective, start));
+    });
   }
   if constexpr (MayBeStochastic<ObjectiveOf<L, F>>) {
     if (objective.stochastic()) {

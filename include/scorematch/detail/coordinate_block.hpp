@@ -38,12 +38,13 @@ class CoordinateBlock {
   CoordinateBlock(const F& family, const Weighting& weighting, Eigen::Index samples)
       : family_(family),
         weighting_(weighting),
-        size_((std::min)(samples, capacity)),
+        size_((std::min)(samples, capacity(family.dimension()))),
         points_(size_, family.dimension()),
         weight_(size_),
         statistic_(std::size_t(family.parameter_count())),
-        first_(size_ + padding, family.parameter_count()),
-        second_(size_ + padding, family.parameter_count()) {
+        listed_(statistic_.size(), 0),
+        first_(size_ + padding, Single ? family.parameter_count() : 0),
+        second_(size_ + padding, first_.cols()) {
     if constexpr (!plain) {
       by_second_.resize(size_);
       by_first_.resize(size_);
@@ -80,6 +81,8 @@ class CoordinateBlock {
     points_.fill_up(used_);
     sums.weight += part(weight_).sum();
     for (Eigen::Index j = 0; j < family_.dimension(); ++j) {
+      // A NaN or infinity that no statistic depends on is refused all the same.
+      sums.constant += points_.zero_if_finite(j, used_);
       const Eigen::Index size = write_derivatives(j);
       if constexpr (!plain) write_factors(j, sums);
       for (Eigen::Index a = 0; a < size; ++a) {
@@ -114,7 +117,10 @@ class CoordinateBlock {
   static constexpr bool packed = PackedStatistics<Statistics> && !Single;
   using Number = std::conditional_t<packed, typename Several<Scalar>::Number, Scalar>;
   static constexpr Eigen::Index lanes = lanes_of<Number>;
-  static constexpr Eigen::Index capacity = Single ? 1 : 256;
+  // Samples that the first level of the cache has room for.
+  static Eigen::Index capacity(Eigen::Index d) {
+    return Single ? 1 : std::clamp<Eigen::Index>(8192 / d, 32, 256);
+  }
   // Room for the lanes to spare of the last pack. Columns a power of two apart would share the
   // lines of the cache.
   static constexpr Eigen::Index padding = Single ? 0 : 16;
@@ -125,13 +131,19 @@ class CoordinateBlock {
   // Samples one by one.
   class Apart {
    public:
-    Apart(Eigen::Index samples, Eigen::Index d) : x_(std::size_t(samples), Vector(d)) {}
+    Apart(Eigen::Index samples, Eigen::Index d) : x_(std::size_t(samples), Vector::Zero(d)) {}
     template <class X>
     void write(const X& samples, Eigen::Index n, Eigen::Index s) {
       Vector& x = x_[std::size_t(s)];
       for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = samples(i, n);
     }
     void fill_up(Eigen::Index) {}
+    Sum zero_if_finite(Eigen::Index j, Eigen::Index used) const {
+      Sum sum(0);
+      for (Eigen::Index s = 0; s < used; ++s)
+        sum += static_cast<Sum>((*this)(s, j) - (*this)(s, j));
+      return sum;
+    }
     const Vector& at(Eigen::Index s) const { return x_[std::size_t(s)]; }
     Scalar operator()(Eigen::Index s, Eigen::Index j) const { return at(s)(j); }
 
@@ -167,6 +179,10 @@ class CoordinateBlock {
     void fill_up(Eigen::Index used) {
       for (Eigen::Index s = used; s % lanes != 0; ++s) x_.row(s) = x_.row(used - 1);
     }
+    Sum zero_if_finite(Eigen::Index j, Eigen::Index used) const {
+      const auto column = x_.col(j).head(used);
+      return static_cast<Sum>((column - column).sum());
+    }
     View at(Eigen::Index s) const { return {*this, s}; }
     Scalar operator()(Eigen::Index s, Eigen::Index j) const { return x_(s, j); }
 
@@ -180,12 +196,17 @@ class CoordinateBlock {
     const Statistics& statistics = family_.statistics();
     const Eigen::Index count = family_.parameter_count();
     Eigen::Index size = 0;
-    statistics.for_each_derivative(points_.at(0), j,
-                                   [&](Eigen::Index k, const Number&, const Number&) {
-                                     if (k < 0 || k >= count || size >= count)
-                                       refuse_statistic(k, j, count);
-                                     statistic_[std::size_t(size++)] = k;
-                                   });
+    ++lists_;
+    const auto list = [&](Eigen::Index k, const Number&, const Number&) {
+      if (k < 0 || k >= count || listed_[std::size_t(k)] == lists_) refuse_statistic(k, j, count);
+      listed_[std::size_t(k)] = lists_;
+      statistic_[std::size_t(size++)] = k;
+    };
+    statistics.for_each_derivative(points_.at(0), j, list);
+    if (size > first_.cols()) {  // few of many: room for all would be most of the memory
+      first_.resize(size_ + padding, size);
+      second_.resize(size_ + padding, size);
+    }
     bool same = true;
     for (Eigen::Index s = 0; s < used_; s += lanes) {
       Rows rows{*this, s, size};
@@ -280,6 +301,8 @@ class CoordinateBlock {
   std::conditional_t<packed, Together, Apart> points_;
   Column weight_;
   std::vector<Eigen::Index> statistic_;
+  std::vector<std::size_t> listed_;  // in which list a statistic was last
+  std::size_t lists_ = 0;
   Matrix first_;   // d_j t: entry (s, a) is of sample s and the a-th statistic that depends on x_j
   Matrix second_;  // d_jj t
   Column by_second_;

@@ -220,6 +220,13 @@ class QuadraticSummary {
     }
   }
 
+  // NaN where an entry is not finite, though no statistic may depend on it.
+  EIGEN_ALWAYS_INLINE static Sum zero_if_finite(const Vector& x) {
+    Scalar sum(0);
+    for (Eigen::Index i = 0; i < x.size(); ++i) sum += x(i) - x(i);
+    return static_cast<Sum>(sum);
+  }
+
   // A block of samples makes one long column of each derivative, and the sums are dot products of
   // those. What is zero all over the block is left out: most of D is, in most families.
   template <class X, class W>
@@ -249,7 +256,7 @@ class QuadraticSummary {
         evaluate(at);
         const Sum w = weighted<W> ? weight(s) : Sum(1);
         const Sum root = weighted<W> ? sqrt(w) : Sum(1);
-        constant(s) = w * static_cast<Sum>(at.constant);
+        constant(s) = w * static_cast<Sum>(at.constant) + zero_if_finite(at.x);
         for (int k = 0; k < K; ++k) linear(s, k) = w * static_cast<Sum>(at.linear(k));
         for (int j = 0; j < Dim; ++j) {
           for (int k = 0; k < K; ++k) {
@@ -300,7 +307,7 @@ class QuadraticSummary {
       read(samples, n, at.x);
       evaluate(at);
       part.weight += w;
-      part.constant += w * static_cast<Sum>(at.constant);
+      part.constant += w * static_cast<Sum>(at.constant) + zero_if_finite(at.x);
       part.linear += w * at.linear.template cast<Sum>();
       columns.middleCols(used, d) = sqrt(w) * at.columns.template cast<Sum>();
       used += d;
@@ -327,15 +334,18 @@ class QuadraticSummary {
     if (!block.empty()) block.template add_to<weighted<W>>(part);
   }
 
-  // Throws where the statistics visit one that is not theirs. Costs nothing where the compiler
-  // knows which they visit.
+  // Throws where the statistics visit one that is not theirs, or one twice. Costs nothing where the
+  // compiler knows which they visit.
   void require_statistics(const Vector& x) const {
     if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
+      const Eigen::Index count = family_.parameter_count();
       detail::for_each_coordinate<Dim>(x.size(), [&](Eigen::Index j) {
+        unsigned visited = 0;  // K is at most 16
         family_.statistics().for_each_derivative(x, j, [&](Eigen::Index k, Scalar, Scalar) {
-          if (k < 0 || k >= family_.parameter_count()) {
-            detail::refuse_statistic(k, j, family_.parameter_count());
+          if (k < 0 || k >= count || (visited >> unsigned(k) & 1U) != 0) {
+            detail::refuse_statistic(k, j, count);
           }
+          visited |= 1U << unsigned(k);
         });
       });
     }

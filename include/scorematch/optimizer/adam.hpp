@@ -16,10 +16,11 @@ namespace scorematch {
 /// theta <- theta - learning_rate m^ / (sqrt(v^) + epsilon) with m^ = m / (1 - beta1^t) and
 /// v^ = v / (1 - beta2^t), until |g| <= gradient_tolerance |loss|.
 ///
-/// A step has about the size of the learning rate, whatever the size of the gradient: far from a
-/// minimum that is an advantage, near it a constant learning rate may circle for ever. With
-/// `amsgrad` the largest v so far stands for v (Reddi, Kale and Kumar 2018), so that steps shrink
-/// with the gradient and an exact gradient leads to the minimum.
+/// A step has about the size of the learning rate, whatever the size of the gradient while that is
+/// well above `epsilon`, which is in its units: far from a minimum that is an advantage, near it a
+/// constant learning rate may circle for ever. With `amsgrad` the largest v so far stands for v
+/// (Reddi, Kale and Kumar 2018), so that steps shrink with the gradient and an exact gradient leads
+/// to the minimum.
 ///
 /// On a noisy gradient (mini-batches) a constant learning rate ends at a distance from the minimum
 /// that it sets. With `decay` step t has the rate learning_rate / sqrt(1 + decay t), t = 0, 1, ...:
@@ -83,7 +84,9 @@ struct Adam {
           const Scalar correction = Scalar(1) / sqrt(1 - b2_power);
           deviation = largest.cwiseSqrt();
           for (Eigen::Index i = 0; i < gradient.size(); ++i) {
-            theta(i) -= scale * first(i) / (deviation(i) * correction + guard);
+            // A NaN where the square of a gradient has overflowed: no step would ever move again.
+            const Scalar lost = second(i) - second(i);
+            theta(i) -= scale * first(i) / (deviation(i) * correction + guard) + lost;
           }
         });
   }
