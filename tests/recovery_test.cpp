@@ -261,6 +261,15 @@ TEST_CASE("the best of several starts is not the luckiest mini-batch") {
   }
 }
 
+TEST_CASE("a mini-batch of infinite loss makes the mean infinite, not a NaN") {
+  int calls = 0;
+  const auto loss = [&](const Eigen::Vector2d&) { return ++calls % 2 == 0 ? infinity : 1.0; };
+  CHECK(sm::detail::mean_loss(loss, Eigen::Vector2d(0, 0), 10) == infinity);
+  CHECK(calls == 10);
+  const auto constant = [](const Eigen::Vector2d&) { return 3.0; };
+  CHECK(sm::detail::mean_loss(constant, Eigen::Vector2d(0, 0), 10) == doctest::Approx(3));
+}
+
 TEST_CASE("a start that is not finite is named") {
   Eigen::Matrix2d starts = Eigen::Matrix2d::Zero();
   starts(0, 1) = not_a_number;

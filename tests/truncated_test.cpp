@@ -1,3 +1,4 @@
+#include "../examples/square_weight.hpp"
 #include "support.hpp"
 
 #include <doctest/doctest.h>
@@ -13,18 +14,6 @@ using namespace support;
 using Orthant2 = sm::TruncatedGaussianFamily<double, 2>;
 using Interval = sm::TruncatedGaussianFamily<double, 1>;
 using Vector1 = Eigen::Matrix<double, 1, 1>;
-
-// Not one of the library's: Hyvarinen's (2007) weight.
-struct Square {
-  template <class T>
-  T value(T x) const {
-    return x * x;
-  }
-  template <class T>
-  T derivative(T x) const {
-    return 2 * x;
-  }
-};
 
 Interval interval(double lower, double upper) {
   return Interval(sm::Box(Vector1(lower), Vector1(upper)));
@@ -123,7 +112,7 @@ TEST_CASE("the derivatives of the weight functions are their slopes") {
   check_weight(sm::MinWeight(), 1.0);
   check_weight(sm::LinearWeight(), -1);
   check_weight(sm::LogWeight(), -1);
-  check_weight(Square(), -1);
+  check_weight(SquareWeight(), -1);
 }
 
 TEST_CASE("in a box, the weight grows from both bounds") {
@@ -180,7 +169,7 @@ TEST_CASE("the loss of a whole population is its weighted Fisher divergence from
     check_population(sm::MinWeight(0.8), 0, upper);
     check_population(sm::LinearWeight(), 0, upper);
     check_population(sm::LogWeight(), 0, upper);
-    check_population(Square(), 0, upper);
+    check_population(SquareWeight(), 0, upper);
   }
   check_population(sm::MinWeight(0.5), -0.4, 2);
   check_population(sm::LogWeight(), -0.4, infinity);
@@ -310,7 +299,7 @@ TEST_CASE("estimates of a truncated normal distribution have the published varia
   check_published(0, 1, sm::MinWeight(1));
   check_published(0, 1, sm::LogWeight());
   check_published(0, 1, sm::LinearWeight());
-  check_published(0, 1, Square());
+  check_published(0, 1, SquareWeight());
   check_published(0.5, 2, sm::MinWeight(1));
   check_published(0.5, 2, sm::LogWeight());
 }
@@ -363,7 +352,7 @@ TEST_CASE("an exponential family and the same model as an energy have one loss")
     CHECK(relative_difference(estimate, quadratic.minimizer()) < 1e-10);
   };
   check(sm::GeneralizedScoreMatchingLoss{sm::MinWeight{0.7}});
-  check(sm::GeneralizedScoreMatchingLoss{Square{}});
+  check(sm::GeneralizedScoreMatchingLoss{SquareWeight{}});
 }
 
 // theta x with b(x) = -k x^2 / 2 known: the Gaussian of known precision.

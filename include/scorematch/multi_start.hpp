@@ -25,11 +25,9 @@ namespace detail {
 
 template <class Obj, class Parameters>
 auto mean_loss(Obj& objective, const Parameters& theta, int evaluations) {
-  auto mean = objective(theta);
-  for (int k = 1; k < evaluations; ++k) {
-    mean += (objective(theta) - mean) / decltype(mean)(k + 1);
-  }
-  return mean;
+  typename Parameters::Scalar sum(0);  // infinite where one of them is
+  for (int k = 0; k < evaluations; ++k) sum += objective(theta);
+  return sum / static_cast<typename Parameters::Scalar>(evaluations);
 }
 
 }  // namespace detail

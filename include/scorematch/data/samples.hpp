@@ -57,6 +57,15 @@ void require_finite(const X& samples) {
   }
 }
 
+// Zero, or NaN where an entry is not finite: for a sum that is refused where it is not finite. A
+// loop, so that the compiler can take several samples at once.
+template <class Vector>
+EIGEN_ALWAYS_INLINE typename Vector::Scalar zero_if_finite(const Vector& x) {
+  typename Vector::Scalar sum(0);
+  for (Eigen::Index i = 0; i < x.size(); ++i) sum += x(i) - x(i);
+  return sum;
+}
+
 template <class W>
 void require_weights(const W& weights, Eigen::Index samples) {
   using std::isfinite;

@@ -2,6 +2,7 @@
 // statistics, of which few depend on any one coordinate.
 #pragma once
 
+#include <scorematch/data/samples.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/family/statistics.hpp>
 #include <scorematch/scalar.hpp>
@@ -80,9 +81,9 @@ class CoordinateBlock {
   void add_to(Sums& sums) {
     points_.fill_up(used_);
     sums.weight += part(weight_).sum();
+    // What no statistic depends on is refused all the same.
+    sums.constant += static_cast<Sum>(points_.zero_if_finite(used_));
     for (Eigen::Index j = 0; j < family_.dimension(); ++j) {
-      // A NaN or infinity that no statistic depends on is refused all the same.
-      sums.constant += points_.zero_if_finite(j, used_);
       const Eigen::Index size = write_derivatives(j);
       if constexpr (!plain) write_factors(j, sums);
       for (Eigen::Index a = 0; a < size; ++a) {
@@ -138,10 +139,9 @@ class CoordinateBlock {
       for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = samples(i, n);
     }
     void fill_up(Eigen::Index) {}
-    Sum zero_if_finite(Eigen::Index j, Eigen::Index used) const {
-      Sum sum(0);
-      for (Eigen::Index s = 0; s < used; ++s)
-        sum += static_cast<Sum>((*this)(s, j) - (*this)(s, j));
+    Scalar zero_if_finite(Eigen::Index used) const {
+      Scalar sum(0);
+      for (Eigen::Index s = 0; s < used; ++s) sum += detail::zero_if_finite(at(s));
       return sum;
     }
     const Vector& at(Eigen::Index s) const { return x_[std::size_t(s)]; }
@@ -179,9 +179,8 @@ class CoordinateBlock {
     void fill_up(Eigen::Index used) {
       for (Eigen::Index s = used; s % lanes != 0; ++s) x_.row(s) = x_.row(used - 1);
     }
-    Sum zero_if_finite(Eigen::Index j, Eigen::Index used) const {
-      const auto column = x_.col(j).head(used);
-      return static_cast<Sum>((column - column).sum());
+    Scalar zero_if_finite(Eigen::Index used) const {
+      return (x_.topRows(used) - x_.topRows(used)).sum();
     }
     View at(Eigen::Index s) const { return {*this, s}; }
     Scalar operator()(Eigen::Index s, Eigen::Index j) const { return x_(s, j); }

@@ -220,13 +220,6 @@ class QuadraticSummary {
     }
   }
 
-  // NaN where an entry is not finite, though no statistic may depend on it.
-  EIGEN_ALWAYS_INLINE static Sum zero_if_finite(const Vector& x) {
-    Scalar sum(0);
-    for (Eigen::Index i = 0; i < x.size(); ++i) sum += x(i) - x(i);
-    return static_cast<Sum>(sum);
-  }
-
   // A block of samples makes one long column of each derivative, and the sums are dot products of
   // those. What is zero all over the block is left out: most of D is, in most families.
   template <class X, class W>
@@ -256,7 +249,9 @@ class QuadraticSummary {
         evaluate(at);
         const Sum w = weighted<W> ? weight(s) : Sum(1);
         const Sum root = weighted<W> ? sqrt(w) : Sum(1);
-        constant(s) = w * static_cast<Sum>(at.constant) + zero_if_finite(at.x);
+        // What no statistic depends on is refused all the same.
+        constant(s) =
+            w * static_cast<Sum>(at.constant) + static_cast<Sum>(detail::zero_if_finite(at.x));
         for (int k = 0; k < K; ++k) linear(s, k) = w * static_cast<Sum>(at.linear(k));
         for (int j = 0; j < Dim; ++j) {
           for (int k = 0; k < K; ++k) {
@@ -307,7 +302,8 @@ class QuadraticSummary {
       read(samples, n, at.x);
       evaluate(at);
       part.weight += w;
-      part.constant += w * static_cast<Sum>(at.constant) + zero_if_finite(at.x);
+      part.constant +=
+          w * static_cast<Sum>(at.constant) + static_cast<Sum>(detail::zero_if_finite(at.x));
       part.linear += w * at.linear.template cast<Sum>();
       columns.middleCols(used, d) = sqrt(w) * at.columns.template cast<Sum>();
       used += d;

@@ -53,8 +53,8 @@ concept RunsInLockstep = int(F::Dim) != Eigen::Dynamic&& int(F::Dim) <= 8 &&
 /// as fast for small fixed sizes, where several fits run in lockstep in the lanes of a `Pack`.
 ///
 /// Each result equals that of fitting the summary alone, up to rounding (which a walk that does not
-/// settle down amplifies, here as anywhere). A fit that has ended waits
-/// for the others of its pack, so problems of similar difficulty go best together.
+/// settle down amplifies, here as anywhere). A fit that has ended waits for the others of its pack,
+/// so problems of similar difficulty go best together.
 ///
 /// In lockstep run `GaussianFamily` of a fixed Dim of at most 8, with every loss and optimizer that
 /// take it over packs; everything else is fitted one by one. `Lanes` is the number of fits in
