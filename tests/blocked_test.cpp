@@ -14,7 +14,8 @@ namespace detail = sm::detail;
 using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 
-constexpr int sizes[] = {1, 2, 3, 15, 16, 17, 31, 33, 48, 49, 64, 65, 96, 97, 130, 256, 257, 300};
+constexpr int sizes[] = {1,  2,  3,  15, 16,  17,  31,  33,  48, 49,
+                         64, 65, 96, 97, 128, 130, 256, 257, 300};
 
 // Entries of order one, a diagonal that keeps the inverse so.
 Matrix random_lower(Eigen::Index d, Rng& rng) {
@@ -50,6 +51,8 @@ TEST_CASE("products in blocks are those of plain expressions") {
     detail::invert_lower(a, inverse);
     CHECK(lower_part(inverse) == inverse);
     check_close(a * inverse, identity);
+    CHECK(std::abs(detail::squared_norm_of_inverse(a) - inverse.squaredNorm()) <=
+          1e-13 * inverse.squaredNorm());
 
     Matrix result = junk;
     detail::multiply_lower(a, b, result);
@@ -96,6 +99,83 @@ TEST_CASE("products in blocks are those of plain expressions") {
     detail::solve_transposed_lower(a, w);
     check_close(a.transpose() * w, v);
   }
+}
+
+// Products of any shape, of matrices in larger ones, beside sums from the definition.
+template <class Scalar>
+void check_products() {
+  using Full = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  namespace blocked = detail::blocked;
+  Rng rng(2);
+  const auto draw = [&](Eigen::Index rows, Eigen::Index columns) {
+    return Full(normals<double>(rows, columns, rng).template cast<Scalar>());
+  };
+  struct Shape {
+    Eigen::Index rows, columns, depth;
+  };
+  for (const Shape s : {Shape{1, 1, 1},
+                        {2, 3, 1},
+                        {7, 5, 9},
+                        {8, 8, 8},
+                        {24, 8, 130},
+                        {25, 9, 3},
+                        {16, 33, 129},
+                        {49, 47, 31},
+                        {47, 130, 2},
+                        {100, 70, 0},
+                        {3, 129, 257}}) {
+    CAPTURE(s.rows);
+    CAPTURE(s.columns);
+    CAPTURE(s.depth);
+    // A column of 128 doubles, or 256 floats, is a step that makes the product copy.
+    const Eigen::Index stride = 1024 / Eigen::Index(sizeof(Scalar)) * 2;
+    const Full a = draw(stride, s.depth + 1);
+    const Full at = draw(s.depth + 2, s.rows + 1);
+    const Full b = draw(s.depth + 3, s.columns + 1);
+    const Full bt = draw(s.columns + 1, s.depth + 1);
+    const Full before = draw(s.rows + 2, s.columns + 2);
+    const auto check = [&](const char* what, auto&& apply, Scalar sign, auto&& x, auto&& y) {
+      CAPTURE(what);
+      Full result = before;
+      apply(blocked::write(result, 1, 1, s.rows, s.columns));
+      Full expected = before;
+      for (Eigen::Index j = 0; j < s.columns; ++j) {
+        for (Eigen::Index i = 0; i < s.rows; ++i) {
+          long double sum = 0;
+          for (Eigen::Index k = 0; k < s.depth; ++k) sum += (long double)(x(i, k)) * y(k, j);
+          expected(i + 1, j + 1) += sign * static_cast<Scalar>(sum);
+        }
+      }
+      const Scalar rounding = Scalar(10 + 10 * s.depth) * std::numeric_limits<Scalar>::epsilon();
+      CHECK((result - expected).cwiseAbs().maxCoeff() <= rounding);
+      // Nothing is written beside the block.
+      result.block(1, 1, s.rows, s.columns) = before.block(1, 1, s.rows, s.columns);
+      CHECK(result == before);
+    };
+    const auto left = blocked::read(a, 1, 1, s.rows, s.depth);
+    const auto left_t = blocked::read(at, 1, 1, s.depth, s.rows);
+    const auto right = blocked::read(b, 1, 1, s.depth, s.columns);
+    const auto right_t = blocked::read(bt, 1, 1, s.columns, s.depth);
+    check(
+        "a b", [&](auto r) { blocked::add_product(r, left, right); }, 1, left, right);
+    check(
+        "-a b", [&](auto r) { blocked::subtract_product(r, left, right); }, -1, left, right);
+    check(
+        "a b^T", [&](auto r) { blocked::add_product_nt(r, left, right_t); }, 1, left,
+        right_t.transpose());
+    check(
+        "-a b^T", [&](auto r) { blocked::subtract_product_nt(r, left, right_t); }, -1, left,
+        right_t.transpose());
+    check(
+        "a^T b", [&](auto r) { blocked::add_product_tn(r, left_t, right); }, 1, left_t.transpose(),
+        right);
+  }
+}
+
+TEST_CASE("products of any shape, in double") { check_products<double>(); }
+TEST_CASE("products of any shape, in float") { check_products<float>(); }
+TEST_CASE("products of any shape, in numbers without vector registers") {
+  check_products<long double>();
 }
 
 TEST_CASE("the root of a covariance gives it back, entry by entry, singular or not") {

@@ -2,6 +2,8 @@
 // differences y from a centre, and of the products y y^T.
 #pragma once
 
+#include <scorematch/detail/vector_register.hpp>
+
 #include <Eigen/Core>
 
 #include <algorithm>
@@ -12,14 +14,6 @@
 #include <limits>
 #include <type_traits>
 #include <utility>
-
-// The vector extension that g++ (12 on) and clang share. Where it is missing, or a register holds
-// no whole sample, the sums are Eigen's.
-#if defined(__GNUC__) && defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector) && __has_builtin(__builtin_convertvector)
-#define SCOREMATCH_HAS_VECTORS
-#endif
-#endif
 
 namespace scorematch::detail {
 
@@ -111,20 +105,8 @@ void sum_columns(BlockSums<Sum, Dim>& sums, const Eigen::Matrix<Sum, Dim, 1>& ce
   }
 }
 
+// Without vectors, or where a register holds no whole sample, the sums are Eigen's.
 #ifdef SCOREMATCH_HAS_VECTORS
-
-#if defined(__AVX512F__)
-inline constexpr int vector_bytes = 64;
-#elif defined(__AVX__)
-inline constexpr int vector_bytes = 32;
-#else
-inline constexpr int vector_bytes = 16;
-#endif
-#if defined(__AVX512F__) || defined(__aarch64__)
-inline constexpr std::size_t vector_registers = 32;
-#else
-inline constexpr std::size_t vector_registers = 16;
-#endif
 
 // A register holds a whole number of samples. The products of coordinates r apart, r < Dim / 2, are
 // those of a register with itself turned by r within each sample. Turned by Dim / 2 it would give
@@ -237,7 +219,6 @@ struct RegisterSums {
 };
 
 #endif
-#undef SCOREMATCH_HAS_VECTORS
 
 template <class Sum, int Dim, class Scalar, class Weights>
 BlockSums<Sum, Dim> block_sums(const Eigen::Matrix<Sum, Dim, 1>& centre, const Scalar* samples,

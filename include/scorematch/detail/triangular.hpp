@@ -64,6 +64,19 @@ EIGEN_ALWAYS_INLINE void invert_lower(const Matrix& lower, Matrix& inverse) {
   }
 }
 
+// |lower^-1|^2, the sum of its squared entries. Cost d^3 / 3 flops.
+template <class Matrix>
+typename Matrix::Scalar squared_norm_of_inverse(const Matrix& lower) {
+  if constexpr (unrolled<Matrix>) {
+    Matrix inverse = Matrix::Zero();
+    invert_lower(lower, inverse);
+    return inverse.squaredNorm();
+  } else {
+    const Eigen::Index d = lower.rows();
+    return blocked::squared_norm_of_inverse(blocked::read(lower, 0, 0, d, d));
+  }
+}
+
 // result = a b, all three lower triangular; unrolled, `result` has to hold its zeros before. Cost
 // d^3 / 3 flops.
 template <class Matrix>

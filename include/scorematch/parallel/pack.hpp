@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/detail/vector_register.hpp>
 #include <scorematch/scalar.hpp>
 
 #include <Eigen/Core>
@@ -31,14 +32,6 @@ namespace scorematch {
 
 namespace detail {
 
-// One vector register, as a value: compilers keep an array of numbers in memory, these they do not.
-template <class T, int N>
-struct RegisterOf {
-  using Type [[gnu::vector_size(sizeof(T) * N)]] = T;
-};
-template <class T, int N>
-using Register = typename RegisterOf<T, N>::Type;
-
 // registers[r] = make(r) for each; not a loop, which would keep them in memory until it is
 // unrolled.
 template <class R, std::size_t Count, class Make, int... r>
@@ -56,10 +49,6 @@ struct Layout {
 };
 
 }  // namespace detail
-
-/// What a vector register holds.
-template <class T>
-concept VectorLane = std::same_as<T, float> || std::same_as<T, double>;
 
 /// One truth value for each lane: what a comparison of packs gives.
 template <VectorLane T, int W>

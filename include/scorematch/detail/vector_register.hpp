@@ -1,0 +1,59 @@
+// Vector registers, in the extension that g++ (12 on) and clang share: no intrinsics, the same code
+// for every processor.
+#pragma once
+
+#include <concepts>
+
+#if defined(__GNUC__) && defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector) && __has_builtin(__builtin_convertvector)
+#define SCOREMATCH_HAS_VECTORS
+#endif
+#endif
+
+namespace scorematch {
+
+/// What a vector register holds.
+template <class T>
+concept VectorLane = std::same_as<T, float> || std::same_as<T, double>;
+
+namespace detail {
+
+#if defined(__AVX512F__)
+inline constexpr int vector_bytes = 64;
+#elif defined(__AVX__)
+inline constexpr int vector_bytes = 32;
+#else
+inline constexpr int vector_bytes = 16;
+#endif
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int vector_registers = 32;
+#else
+inline constexpr int vector_registers = 16;
+#endif
+
+#ifdef __GNUC__
+// One vector register, as a value: compilers keep an array of numbers in memory, these they do not.
+template <class T, int N>
+struct RegisterOf {
+  using Type [[gnu::vector_size(sizeof(T) * N)]] = T;
+};
+template <class T, int N>
+using Register = typename RegisterOf<T, N>::Type;
+#endif
+
+// How many numbers go through the processor at once: one, where they have no registers.
+template <class Scalar>
+struct Lanes {
+  using Type = Scalar;
+  static constexpr int count = 1;
+};
+#ifdef SCOREMATCH_HAS_VECTORS
+template <VectorLane Scalar>
+struct Lanes<Scalar> {
+  static constexpr int count = vector_bytes / int(sizeof(Scalar));
+  using Type = Register<Scalar, count>;
+};
+#endif
+
+}  // namespace detail
+}  // namespace scorematch
