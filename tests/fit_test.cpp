@@ -61,8 +61,15 @@ TEST_CASE("the closed form is the sample mean and covariance, where the gradient
       CHECK(relative_difference(fit.distribution.mean(), m) <= 1e-14);
       CHECK(relative_difference(fit.distribution.covariance(), s) <= 1e-13);
       CHECK(double(fit.gradient_norm) <= 1e-10 * std::abs(double(fit.loss)));
-      CHECK(same_bits(family.distribution(fit.parameters).covariance(),
-                      fit.distribution.covariance()));
+      const auto again = family.distribution(fit.parameters);
+      CHECK(same_bits(again.mean(), fit.distribution.mean()));
+      CHECK(relative_difference(again.covariance(), fit.distribution.covariance()) <= 1e-14);
+      CHECK(relative_difference(again.cholesky(), fit.distribution.cholesky()) <= 1e-14);
+      if (family.Dim == Eigen::Dynamic) {
+        auto moments = loss.summary(family);
+        moments.add(samples);
+        CHECK(same_bits(fit.distribution.covariance(), moments.covariance()));
+      }
     }
   };
   for_losses(sm::GaussianFamily<double, 1>{}, check);

@@ -10,6 +10,7 @@
 
 #include <concepts>
 #include <type_traits>
+#include <utility>
 
 namespace scorematch {
 
@@ -90,6 +91,13 @@ concept HasMinimizer = Objective<O, Parameters> && requires(O& objective) {
 template <class O, class Parameters>
 concept HasMinimum = HasMinimizer<O, Parameters> && requires(O& objective) {
   { objective.minimum() } -> std::convertible_to<typename Parameters::Scalar>;
+};
+
+/// One that also knows the distribution there, for less than `family.distribution(minimizer())`
+/// costs, to which it is equal up to rounding. It gives away what it holds: the last call.
+template <class O, class F>
+concept HasDistribution = HasMinimizer<O, typename F::Parameters> && requires(O&& objective) {
+  { std::move(objective).distribution() } -> std::same_as<typename F::Distribution>;
 };
 
 /// An objective that can tell, before any step, that it has no minimum.
@@ -184,12 +192,13 @@ struct NoObserver {
 
 // --- optimizer -----------------------------------------------------------------------------------
 
+/// One that does not walk, but asks the objective for its `minimizer()`.
+template <class O>
+concept ExactOptimizer = bool(O::exact);
+
 // Named, so that the compiler says what ClosedForm misses in an objective.
 template <class O, class Obj, class Parameters>
-concept HasMinimizerIfExact = !requires {
-  requires bool(O::exact);
-}
-|| HasMinimizer<Obj, Parameters>;
+concept HasMinimizerIfExact = !ExactOptimizer<O> || HasMinimizer<Obj, Parameters>;
 
 /// Walks an objective from a start to a `Minimum`.
 ///

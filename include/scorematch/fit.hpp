@@ -50,7 +50,9 @@ Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& 
   using Parameters = typename Start::PlainObject;
   const Parameters& from = start;  // a copy only where `start` is an expression
   if (from.size() < 1) detail::fail("start has 0 entries; expected at least 1");
-  for (Eigen::Index i = 0; i < from.size(); ++i) {
+  int bad = 0;  // without a branch for each entry
+  for (Eigen::Index i = 0; i < from.size(); ++i) bad |= !all(from(i) - from(i) == 0);
+  for (Eigen::Index i = 0; bad != 0 && i < from.size(); ++i) {
     for (int k = 0; k < lanes_of<typename Parameters::Scalar>; ++k) {
       const auto value = detail::lane_of(from(i), k);
       if (!isfinite(value)) {
@@ -79,6 +81,19 @@ Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& 
   }
 }
 
+namespace detail {
+
+template <class Optimizer, class F, class Obj>
+typename F::Distribution distribution_at(const Minimum<typename F::Parameters>& minimum,
+                                         const F& family, Obj&& objective) {
+  if constexpr (ExactOptimizer<Optimizer> && HasDistribution<Obj, F>) {
+    if (minimum.status == Status::converged) return std::forward<Obj>(objective).distribution();
+  }
+  return family.distribution(minimum.parameters);
+}
+
+}  // namespace detail
+
 /// Fits a family to what a summary has seen, from the family's `start()`.
 ///
 /// **Errors** std::invalid_argument for a summary without samples or of another dimension, and for
@@ -94,7 +109,7 @@ Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer,
   auto objective = loss.objective(family, summary);
   const typename F::Parameters& start = family.start();
   auto minimum = scorematch::minimize(optimizer, objective, start, observer);
-  return {family.distribution(minimum.parameters),
+  return {detail::distribution_at<Optimizer>(minimum, family, std::move(objective)),
           std::move(minimum.parameters),
           minimum.loss,
           minimum.gradient_norm,

@@ -38,10 +38,11 @@ bool semidefinite_cholesky(Matrix& r, Scalar negligible) {
 }
 
 // An estimate from above of the smallest eigenvalue of C C^T: inverse iteration from the vector
-// that LINPACK's condition estimator starts with (Cline, Moler, Stewart and Wilkinson 1979). Cost
-// O(d^2).
+// that LINPACK's condition estimator starts with (Cline, Moler, Stewart and Wilkinson 1979). That
+// start is seldom off by more than a factor of ten: where it is far above `limit`, it is returned.
+// Cost O(d^2).
 template <class Matrix>
-typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower) {
+typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower, typename Matrix::Scalar limit) {
   using std::sqrt;
   using Scalar = typename Matrix::Scalar;
   const Eigen::Index d = lower.rows();
@@ -58,6 +59,8 @@ typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower) {
     return Scalar(sqrt(square));
   };
   Scalar size = norm();
+  const Scalar first = sqrt(Scalar(d)) / size;
+  if (first > 10000 * limit) return first;
   for (int step = 0; step < 3; ++step) {
     for (Eigen::Index i = 0; i < d; ++i) v(i) /= size;
     solve_lower(lower, v);
@@ -109,7 +112,8 @@ struct CovarianceRoot {
         semidefinite_cholesky(lower, negligible);
       }
     }
-    singular = !positive_definite || smallest_eigenvalue(lower) <= Scalar(d) * rounding;
+    singular = !positive_definite ||
+               smallest_eigenvalue(lower, Scalar(d) * rounding) <= Scalar(d) * rounding;
     for (Eigen::Index j = 0; j < d; ++j) {
       for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = Scalar(0);
       for (Eigen::Index i = j; i < d; ++i) lower(i, j) *= scale(i);

@@ -30,6 +30,7 @@ class GaussianObjective {
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
   using Mask = MaskOf<Scalar>;
+  static constexpr bool keeps_covariance = Real<Scalar> && !unrolled<Matrix>;
 
   // `ridge` is added to the variances of the samples.
   GaussianObjective(const Family& family, const Moments<Scalar, Dim>& moments,
@@ -53,6 +54,7 @@ class GaussianObjective {
       }
       set_lane(unbounded_, k, root.singular);
     }
+    if constexpr (keeps_covariance) covariance_ = std::move(covariance);
   }
 
   /// True where S is singular: the loss then falls for ever as the precision grows along the null
@@ -61,6 +63,12 @@ class GaussianObjective {
 
   /// mu = m, L = C: the minimum of score matching and of the likelihood alike.
   Parameters minimizer() const { return family_.pack(mean_, root_); }
+
+  /// The Gaussian at `minimizer()`: its covariance is S to the bit. For sizes at which L L^T would
+  /// cost more than to keep S.
+  Gaussian<LaneOf<Scalar>, Dim> distribution() && requires(keeps_covariance) {
+    return {std::move(mean_), std::move(covariance_), std::move(root_)};
+  }
 
   /// The largest entry of |E| at theta: how far the moments of the samples are from the model's, in
   /// the model's own standard deviations.
@@ -179,8 +187,10 @@ class GaussianObjective {
   Mask unbounded_;  // S is singular
 
  private:
+  template <int>
   struct Nothing {};
-  [[no_unique_address]] std::conditional_t<unrolled<Matrix>, Nothing, Workspace> workspace_;
+  [[no_unique_address]] std::conditional_t<keeps_covariance, Matrix, Nothing<0>> covariance_;  // S
+  [[no_unique_address]] std::conditional_t<unrolled<Matrix>, Nothing<1>, Workspace> workspace_;
 };
 
 }  // namespace scorematch::detail

@@ -15,6 +15,11 @@
 
 namespace scorematch {
 
+namespace detail {
+template <Number, int>
+class GaussianObjective;
+}
+
 /// One multivariate normal distribution.
 ///
 /// **Math** log p(x) = -1/2 (x - mu)^T P (x - mu) - sum_i log L_ii - Dim/2 log(2 pi), with the
@@ -126,7 +131,16 @@ class Gaussian {
   }
 
  private:
+  template <Number, int>
+  friend class detail::GaussianObjective;
+
   struct FromCholesky {};
+
+  // From parts that are known to belong together.
+  Gaussian(Vector&& mean, Matrix&& covariance, Matrix&& cholesky)
+      : mean_(std::move(mean)),
+        covariance_(std::move(covariance)),
+        cholesky_(std::move(cholesky)) {}
 
   Gaussian(FromCholesky, const Vector& mean, Matrix&& cholesky)
       : mean_(mean), covariance_(cholesky.rows(), cholesky.cols()), cholesky_(std::move(cholesky)) {

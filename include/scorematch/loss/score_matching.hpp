@@ -55,9 +55,7 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   Scalar minimum() const {
     const auto inside = this->minimizer_inside(3);
     if (!any(inside)) return Base::outside();
-    typename Base::Matrix inverse = Base::Matrix::Zero(this->root_.rows(), this->root_.cols());
-    detail::invert_lower(this->root_, inverse);
-    return Base::finite_or_outside(inside, -inverse.squaredNorm() / 2);
+    return Base::finite_or_outside(inside, -detail::squared_norm_of_inverse(this->root_) / 2);
   }
 
  private:

@@ -15,8 +15,7 @@ namespace scorematch {
 ///
 /// **Cost** of the objective's `minimizer()` and, for what is reported, of its `minimum()`, or
 /// where it has none (`HasMinimum`) of one value and gradient. For the d x d covariance of a
-/// Gaussian that is one Cholesky factor and, under score matching, its inverse: d^3 / 3 flops each,
-/// as many again for the covariance of the distribution that `fit` returns.
+/// Gaussian that is one Cholesky factor and, under score matching, its inverse: d^3 / 3 flops each.
 struct ClosedForm {
   static constexpr bool exact = true;  // asks for HasMinimizer
 
