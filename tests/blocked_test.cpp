@@ -142,7 +142,8 @@ void check_products() {
       for (Eigen::Index j = 0; j < s.columns; ++j) {
         for (Eigen::Index i = 0; i < s.rows; ++i) {
           long double sum = 0;
-          for (Eigen::Index k = 0; k < s.depth; ++k) sum += (long double)(x(i, k)) * y(k, j);
+          for (Eigen::Index k = 0; k < s.depth; ++k)
+            sum += static_cast<long double>(x(i, k)) * static_cast<long double>(y(k, j));
           expected(i + 1, j + 1) += sign * static_cast<Scalar>(sum);
         }
       }

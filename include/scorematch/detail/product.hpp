@@ -13,6 +13,7 @@
 #include <Eigen/Core>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 namespace scorematch::detail::blocked {
@@ -98,7 +99,7 @@ class Product {
   static void add_piece(Block<Scalar> result, Scalar factor, Operand<Scalar> a, Operand<Scalar> b,
                         Index depth) {
     // The columns that are left for the last tile, filled up.
-    alignas(64) Scalar copy[longest * tile_columns];
+    alignas(64) Scalar copy[std::size_t(longest * tile_columns)];
     const Index whole = result.cols() / tile_columns * tile_columns;
     if (whole < result.cols()) {
       const Operand<Scalar> last = b.from(0, whole);
@@ -153,7 +154,7 @@ class Product {
   static void add_row(Block<Scalar> result, Scalar factor, Operand<Scalar> a,
                       const Columns& columns_from, Index depth) {
     constexpr int height = registers * lanes;
-    alignas(64) Scalar copy[longest * height];
+    alignas(64) Scalar copy[std::size_t(longest * height)];
     // Columns such powers of two apart share few places in the cache.
     const bool crowded = a.column_step * Index(sizeof(Scalar)) % 1024 == 0;
     const bool often = result.cols() > 4 * tile_columns;
@@ -172,14 +173,14 @@ class Product {
   static void add_tile(Block<Scalar> result, Scalar factor, Operand<Scalar> a, Operand<Scalar> b,
                        Index depth) {
     using Register = typename Lane::Type;
-    Register sums[tile_columns][registers];
+    Register sums[std::size_t(tile_columns)][std::size_t(registers)];
 #pragma GCC unroll 8
     for (int j = 0; j < tile_columns; ++j) {
 #pragma GCC unroll 4
       for (int r = 0; r < registers; ++r) sums[j][r] = Register{};
     }
     for (Index k = 0; k < depth; ++k) {
-      Register column[registers];
+      Register column[std::size_t(registers)];
 #pragma GCC unroll 4
       for (int r = 0; r < registers; ++r) load(a.data + k * a.column_step + r * lanes, column[r]);
 #pragma GCC unroll 8
@@ -202,7 +203,7 @@ class Product {
         }
       }
     } else {
-      Scalar all[tile_columns][registers * lanes];
+      Scalar all[std::size_t(tile_columns)][std::size_t(registers * lanes)];
       for (int j = 0; j < tile_columns; ++j) {
         for (int r = 0; r < registers; ++r) store(sums[j][r], all[j] + r * lanes);
       }

@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -28,12 +29,12 @@ EIGEN_ALWAYS_INLINE void transpose_tile(const Scalar* from, Eigen::Index from_st
                                         Eigen::Index to_stride) {
   constexpr int count = Lanes<Scalar>::count;
   using R = typename Lanes<Scalar>::Type;
-  R columns[count];
+  R columns[std::size_t(count)];
 #pragma GCC unroll 16
   for (int j = 0; j < count; ++j) std::memcpy(&columns[j], from + j * from_stride, sizeof(R));
 #pragma GCC unroll 4
   for (int digit = 1; digit < count; digit *= 2) {
-    R turned[count];
+    R turned[std::size_t(count)];
 #pragma GCC unroll 8
     for (int j = 0; j < count / 2; ++j) {
       interleave(columns[j], columns[j + count / 2], turned[2 * j], turned[2 * j + 1],
