@@ -1,6 +1,7 @@
 // Dimensions known at run time. `dynamic/<d>`: one score matching value and gradient beside one
-// d x d by d x d product of Eigen's. `closed-form/<d>`: a fit by ClosedForm, moments in, beside
-// Eigen's Cholesky factor of the same matrix.
+// d x d by d x d product of Eigen's. `closed-form/<d>`: a score matching fit by
+// ClosedForm, moments in, beside Eigen's Cholesky factor of the same matrix;
+// `closed-form-likelihood/<d>`: one by maximum likelihood.
 #include "main.hpp"
 
 #include <scorematch/scorematch.hpp>
@@ -102,11 +103,11 @@ void product(benchmark::State& state, Eigen::Index d) {
   }
 }
 
+template <class Loss>
 void closed_form(benchmark::State& state, Eigen::Index d) {
   const Problem<double> problem(d);
   for (auto _ : state) {
-    const auto fit =
-        sm::fit(problem.family, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, problem.moments);
+    const auto fit = sm::fit(problem.family, Loss{}, sm::ClosedForm{}, problem.moments);
     benchmark::DoNotOptimize(fit.loss);
   }
 }
@@ -141,6 +142,13 @@ void register_dynamic(Eigen::Index d) {
   benchmark::RegisterBenchmark((name + "eigen-product").c_str(), product<Scalar>, d);
 }
 
+template <class Loss>
+void register_closed_form(const std::string& what, Eigen::Index d) {
+  const std::string name = what + std::to_string(d) + "/";
+  benchmark::RegisterBenchmark((name + "library").c_str(), closed_form<Loss>, d);
+  benchmark::RegisterBenchmark((name + "eigen-llt").c_str(), llt, d);
+}
+
 }  // namespace
 
 void register_benchmarks() {
@@ -148,8 +156,7 @@ void register_benchmarks() {
   for (const Eigen::Index d : {64, 256, 512}) register_dynamic<float>(d);
   for (const Eigen::Index d : {64, 256, 512}) {
     require_closed_form(d);
-    const std::string name = "closed-form/" + std::to_string(d) + "/";
-    benchmark::RegisterBenchmark((name + "library").c_str(), closed_form, d);
-    benchmark::RegisterBenchmark((name + "eigen-llt").c_str(), llt, d);
+    register_closed_form<sm::ScoreMatchingLoss>("closed-form/", d);
+    register_closed_form<sm::NegativeLogLikelihood>("closed-form-likelihood/", d);
   }
 }

@@ -41,7 +41,9 @@ TARGETS = [
            {d + scalar: limit for scalar in ("", "-float")
             for d, limit in (("64", 4.5), ("256", 3.5), ("512", 3.0), ("1024", 3.0))},
            label="value and gradient, d = {}"),
-    Target("dynamic", "closed-form", "eigen-llt", {"*": 1.2}, label="closed form, d = {}"),
+    Target("dynamic", "closed-form", "eigen-llt", {"*": 1.2}, label="closed form, score matching, d = {}"),
+    Target("dynamic", "closed-form-likelihood", "eigen-llt", {"*": 1.2},
+           label="closed form, likelihood, d = {}"),
     Target("moments", "moments", "sum", {d: 1 / 0.7 for d in ("1", "2", "4", "8")},
            label="`add(samples)`, d = {}"),
     Target("moments", "moments-in-cache", "sum", {}, label="`add(samples)` in the cache, d = {}"),

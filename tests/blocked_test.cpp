@@ -83,6 +83,18 @@ TEST_CASE("products in blocks are those of plain expressions") {
     const Matrix symmetric = full + full.transpose();
     const double trace = (symmetric + symmetric * symmetric).trace();
     CHECK(std::abs(detail::trace_with_product(symmetric, symmetric) - trace) <= 1e-13 * trace);
+    Vector packed = Vector::Constant(1 + d * (d - 1) / 2, -7);
+    Vector expected = packed;
+    for (Eigen::Index i = 0, place = 1; i < d; ++i) {
+      for (Eigen::Index j = 0; j < i; ++j) expected(place++) = full(i, j);
+    }
+    detail::pack_below(full, 1, packed);
+    CHECK(packed == expected);
+    result =
+        Matrix(full.diagonal().asDiagonal()) + Matrix(junk.triangularView<Eigen::StrictlyUpper>());
+    detail::unpack_below(packed, 1, result);
+    CHECK(result == lower_part(full));
+
     Vector w = v;
     detail::multiply_symmetric(symmetric, v, w);
     check_close(w, symmetric * v);

@@ -209,19 +209,23 @@ void multiply_transposed_lower(const Matrix& a, const Matrix& b, Matrix& result)
 template <class Scalar>
 bool factor_tile(Block<Scalar> matrix, Scalar negligible, Tile<Scalar>& inverse_transposed) {
   using std::sqrt;
-  Tile<Scalar> rest = load<Scalar>(read(matrix, 0, 0, matrix.rows(), matrix.rows()));
-  Tile<Scalar> result = Tile<Scalar>::Zero();
+  Tile<Scalar> result = load<Scalar>(read(matrix, 0, 0, matrix.rows(), matrix.rows()));
   inverse_transposed.setIdentity();
-  for (int k = 0; k < int(matrix.rows()); ++k) {
-    const Scalar pivot = rest(k, k);
+  Scalar scale[edge];  // left until the end: the next column waits for this one
+  for (int k = 0; k < edge; ++k) {
+    const Scalar pivot = result(k, k);
     if (!(pivot > negligible)) return false;
-    const Scalar scale = Scalar(1) / sqrt(pivot);
-    result.col(k) = rest.col(k) * scale;
-    inverse_transposed.col(k) *= scale;
+    scale[k] = Scalar(1) / pivot;
     for (int j = k + 1; j < edge; ++j) {
-      rest.col(j) -= result.col(k) * result(j, k);
-      inverse_transposed.col(j) -= inverse_transposed.col(k) * result(j, k);
+      const Scalar multiple = result(j, k) * scale[k];
+      result.col(j) -= result.col(k) * multiple;
+      inverse_transposed.col(j) -= inverse_transposed.col(k) * multiple;
     }
+  }
+  for (int k = 0; k < edge; ++k) {
+    scale[k] = sqrt(scale[k]);
+    result.col(k) *= scale[k];
+    inverse_transposed.col(k) *= scale[k];
   }
   store<Scalar>(result, matrix);
   return true;
@@ -320,14 +324,45 @@ void add_transposed(const Matrix& a, Matrix& result) {
   });
 }
 
-// In strips of rows, so that both orders pass through memory in step.
+// Calls visit(i, rows, j, columns) for each tile that reaches below the diagonal.
 template <class Visit>
-void for_each_below(Index d, Visit&& visit) {
-  for_each_piece(0, d, edge, [&](Index start, Index rows) {
-    for (Index j = 0; j < start + rows; ++j) {
-      Index i = (std::max)(start, j + 1);
-      for (Index place = i * (i - 1) / 2 + j; i < start + rows; place += i++) visit(i, j, place);
+void for_each_tile_below(Index d, Visit&& visit) {
+  for_each_piece(0, d, edge, [&](Index i, Index rows) {
+    for_each_piece(0, i + rows, edge, [&](Index j, Index columns) { visit(i, rows, j, columns); });
+  });
+}
+
+// The entries below the diagonal, row by row, to `to`.
+template <class Matrix>
+void pack_below(const Matrix& matrix, typename Matrix::Scalar* to) {
+  Tile<typename Matrix::Scalar> rows_of_tile;
+  for_each_tile_below(matrix.rows(), [&](Index i, Index rows, Index j, Index columns) {
+    transpose(matrix.data() + i + j * matrix.outerStride(), matrix.outerStride(), rows, columns,
+              rows_of_tile.data(), Index(edge));
+    for (Index k = i; k < i + rows; ++k) {
+      std::copy_n(rows_of_tile.data() + (k - i) * edge, (std::min)(columns, k - j),
+                  to + k * (k - 1) / 2 + j);
     }
+  });
+}
+
+// The reverse, with zeros above the diagonal; the diagonal is left as it is.
+template <class Matrix>
+void unpack_below(const typename Matrix::Scalar* from, Matrix& matrix) {
+  using Scalar = typename Matrix::Scalar;
+  Tile<Scalar> rows_of_tile;
+  for (Index j = 0; j < matrix.cols(); ++j) std::fill_n(&matrix(0, j), j, Scalar(0));
+  for_each_tile_below(matrix.rows(), [&](Index i, Index rows, Index j, Index columns) {
+    if (i == j) {
+      for (Index k = i + 1; k < i + rows; ++k) {
+        for (Index l = j; l < k; ++l) matrix(k, l) = from[k * (k - 1) / 2 + l];
+      }
+      return;
+    }
+    for (Index k = i; k < i + rows; ++k) {
+      std::copy_n(from + k * (k - 1) / 2 + j, columns, rows_of_tile.data() + (k - i) * edge);
+    }
+    transpose(rows_of_tile.data(), Index(edge), columns, rows, &matrix(i, j), matrix.outerStride());
   });
 }
 

@@ -50,7 +50,8 @@ typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower, typename Matrix
   Vector v = Vector::Zero(d);  // first the sums of the rows so far, then the solution
   for (Eigen::Index k = 0; k < d; ++k) {
     v(k) = (v(k) < 0 ? v(k) - Scalar(1) : v(k) + Scalar(1)) / lower(k, k);
-    for (Eigen::Index i = k + 1; i < d; ++i) v(i) -= lower(i, k) * v(k);
+    const Scalar entry = v(k);
+    for (Eigen::Index i = k + 1; i < d; ++i) v(i) -= lower(i, k) * entry;
   }
   solve_transposed_lower(lower, v);
   const auto norm = [&] {

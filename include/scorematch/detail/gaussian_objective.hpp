@@ -176,9 +176,7 @@ class GaussianObjective {
       gradient(i) = by_mean(i);
       gradient(d + i) = by_lower(i, i) * lower(i, i);
     }
-    for_each_below<Matrix>(d, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
-      gradient(2 * d + place) = by_lower(i, j);
-    });
+    pack_below(by_lower, 2 * d, gradient);
   }
 
   Family family_;

@@ -89,9 +89,7 @@ class GaussianFamily {
       theta(i) = mean(i);
       theta(d + i) = log(lower(i, i));
     }
-    detail::for_each_below<Matrix>(d, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
-      theta(2 * d + place) = lower(i, j);
-    });
+    detail::pack_below(lower, 2 * d, theta);
     return theta;
   }
 
@@ -99,13 +97,9 @@ class GaussianFamily {
   template <class Theta, class Lower>
   EIGEN_ALWAYS_INLINE void unpack_cholesky(const Theta& theta, Lower& lower) const {
     using std::exp;
-    using T = typename Lower::Scalar;
     const Eigen::Index d = dimension();
     for (Eigen::Index j = 0; j < d; ++j) lower(j, j) = exp(theta(d + j));
-    detail::for_each_below<Lower>(d, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
-      lower(i, j) = theta(2 * d + place);
-      lower(j, i) = T(0);
-    });
+    detail::unpack_below(theta, 2 * d, lower);
   }
 
   /// grad_x log p = -P (x - mu), with theta in Scalar or in numbers over it. Unchecked, as are the
