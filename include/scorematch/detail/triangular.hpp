@@ -19,34 +19,41 @@ template <class Matrix>
 inline constexpr bool unrolled =
     int(Matrix::RowsAtCompileTime) != Eigen::Dynamic&& int(Matrix::RowsAtCompileTime) <= 16;
 
-// The entries below the diagonal, row by row, to those of the vector `to` from `place` on.
+// Calls visit(i, j, place) for each entry below the diagonal of a d x d matrix, `place` being its
+// place among them row by row.
+template <class Visit>
+EIGEN_ALWAYS_INLINE void for_each_below(Eigen::Index d, Visit&& visit) {
+  for (Eigen::Index i = 0, place = 0; i < d; ++i) {
+    for (Eigen::Index j = 0; j < i; ++j) visit(i, j, place++);
+  }
+}
+
+// The entries below the diagonal, row by row, to those of the vector `to` from `start` on.
 template <class Matrix, class Vector>
-EIGEN_ALWAYS_INLINE void pack_below(const Matrix& matrix, Eigen::Index place, Vector& to) {
+EIGEN_ALWAYS_INLINE void pack_below(const Matrix& matrix, Eigen::Index start, Vector& to) {
   if constexpr (unrolled<Matrix>) {
-    for (Eigen::Index i = 0; i < matrix.rows(); ++i) {
-      for (Eigen::Index j = 0; j < i; ++j) to(place++) = matrix(i, j);
-    }
+    for_each_below(matrix.rows(), [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
+      to(start + place) = matrix(i, j);
+    });
   } else {
-    blocked::pack_below(matrix, to.data() + place);
+    blocked::pack_below(matrix, to.data() + start);
   }
 }
 
 // The reverse, and zeros above the diagonal; the diagonal is left as it is.
 template <class Vector, class Matrix>
-EIGEN_ALWAYS_INLINE void unpack_below(const Vector& from, Eigen::Index place, Matrix& matrix) {
+EIGEN_ALWAYS_INLINE void unpack_below(const Vector& from, Eigen::Index start, Matrix& matrix) {
   using Scalar = typename Matrix::Scalar;
   constexpr bool in_memory = std::is_same_v<typename Vector::Scalar, Scalar> &&
                              bool(Vector::Flags & Eigen::DirectAccessBit) &&
                              int(Vector::InnerStrideAtCompileTime) == 1;
   if constexpr (in_memory && !unrolled<Matrix>) {
-    blocked::unpack_below(from.data() + place, matrix);
+    blocked::unpack_below(from.data() + start, matrix);
   } else {
-    for (Eigen::Index i = 0; i < matrix.rows(); ++i) {
-      for (Eigen::Index j = 0; j < i; ++j) {
-        matrix(i, j) = from(place++);
-        matrix(j, i) = Scalar(0);
-      }
-    }
+    for_each_below(matrix.rows(), [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
+      matrix(i, j) = from(start + place);
+      matrix(j, i) = Scalar(0);
+    });
   }
 }
 
