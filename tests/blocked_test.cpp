@@ -221,6 +221,34 @@ TEST_CASE("the root of a covariance gives it back, entry by entry, singular or n
   }
 }
 
+// Tiles of Kahan's matrix, whose inverse is far larger than their pivots tell.
+TEST_CASE(
+    "the root of a covariance has a residual of rounding, however its tiles are conditioned") {
+  for (const int d : {17, 20, 24}) {
+    for (const long double c : {0.3L, 0.6L, 0.8L}) {
+      CAPTURE(d);
+      CAPTURE(c);
+      const long double s = std::sqrt(1 - c * c);
+      Eigen::Matrix<long double, Eigen::Dynamic, Eigen::Dynamic> l(d, d);
+      l.setZero();
+      for (int i = 0; i < d; ++i) {
+        for (int j = 0; j <= i; ++j) l(i, j) = std::pow(s, j % 16) * (i == j ? 1 : -c);
+      }
+      const Matrix covariance = (l * l.transpose()).cast<double>();
+      const detail::CovarianceRoot<double, Eigen::Dynamic> root(covariance);
+      REQUIRE(root.positive_definite);
+      const auto factor = root.lower.cast<long double>().eval();
+      const auto error = (factor * factor.transpose() - covariance.cast<long double>()).eval();
+      const auto scale = covariance.diagonal().cwiseSqrt().cast<long double>().eval();
+      const double residual = static_cast<double>(
+          (scale.cwiseInverse().asDiagonal() * error * scale.cwiseInverse().asDiagonal())
+              .cwiseAbs()
+              .maxCoeff());
+      CHECK(residual <= d * std::numeric_limits<double>::epsilon());
+    }
+  }
+}
+
 TEST_CASE("the minimum that an objective knows is what it computes there") {
   Rng rng(3);
   const auto check = [&](const auto& family, const auto& loss) {

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 namespace scorematch::detail::blocked {
 
@@ -204,56 +205,75 @@ void multiply_transposed_lower(const Matrix& a, const Matrix& b, Matrix& result)
   });
 }
 
-// Overwrites a symmetric tile (lower triangle read) with its Cholesky factor L, and gives the
-// transpose of L^-1. False, and the tile as it was, unless each pivot is above `negligible`.
+// Overwrites a symmetric tile (lower triangle read) with its Cholesky factor. False, and the tile
+// as it was, unless each pivot is above `negligible`.
 template <class Scalar>
-bool factor_tile(Block<Scalar> matrix, Scalar negligible, Tile<Scalar>& inverse_transposed) {
+bool factor_tile(Block<Scalar> matrix, Scalar negligible) {
   using std::sqrt;
   Tile<Scalar> result = load<Scalar>(read(matrix, 0, 0, matrix.rows(), matrix.rows()));
-  inverse_transposed.setIdentity();
   Scalar scale[edge];  // left until the end: the next column waits for this one
   for (int k = 0; k < edge; ++k) {
     const Scalar pivot = result(k, k);
     if (!(pivot > negligible)) return false;
     scale[k] = Scalar(1) / pivot;
-    for (int j = k + 1; j < edge; ++j) {
-      const Scalar multiple = result(j, k) * scale[k];
-      result.col(j) -= result.col(k) * multiple;
-      inverse_transposed.col(j) -= inverse_transposed.col(k) * multiple;
-    }
+    for (int j = k + 1; j < edge; ++j) result.col(j) -= result.col(k) * (result(j, k) * scale[k]);
   }
-  for (int k = 0; k < edge; ++k) {
-    scale[k] = sqrt(scale[k]);
-    result.col(k) *= scale[k];
-    inverse_transposed.col(k) *= scale[k];
-  }
+  for (int k = 0; k < edge; ++k) result.col(k) *= sqrt(scale[k]);
   store<Scalar>(result, matrix);
   return true;
+}
+
+// x = x l^-T for a whole tile l, a register of rows at a time. By substitution: a product with
+// the inverse of l would lose as many digits as the condition of l has.
+template <class Scalar>
+void solve_tile(const ConstBlock<Scalar>& l, Block<Scalar> x) {
+  constexpr int lanes = Lanes<Scalar>::count;
+  using Register = typename Lanes<Scalar>::Type;
+  Scalar scale[edge];
+  for (int j = 0; j < edge; ++j) scale[j] = Scalar(1) / l(j, j);
+  for_each_piece(0, x.rows(), lanes, [&](Index i, Index rows) {
+    Scalar rest[std::size_t(lanes * edge)] = {};  // where rows are left that fill no register
+    auto block = write(x, i, 0, rows, edge);
+    for (Index j = 0; rows < lanes && j < edge; ++j) {
+      for (Index k = 0; k < rows; ++k) rest[j * lanes + k] = block(k, j);
+    }
+    Scalar* at = rows < lanes ? rest : block.data();
+    const Index stride = rows < lanes ? Index(lanes) : block.outerStride();
+    Register columns[edge];
+#pragma GCC unroll 16
+    for (int j = 0; j < edge; ++j) load_register(at + j * stride, columns[j]);
+#pragma GCC unroll 16
+    for (int j = 0; j < edge; ++j) {
+      columns[j] *= scale[j];
+#pragma GCC unroll 16
+      for (int k = 0; k < edge; ++k) {  // a bound that does not depend on j: both are unrolled
+        if (k > j) columns[k] -= columns[j] * l(k, j);
+      }
+    }
+#pragma GCC unroll 16
+    for (int j = 0; j < edge; ++j) store_register(columns[j], at + j * stride);
+    for (Index j = 0; rows < lanes && j < edge; ++j) {
+      for (Index k = 0; k < rows; ++k) block(k, j) = rest[j * lanes + k];
+    }
+  });
 }
 
 // Overwrites the lower triangle of a symmetric positive definite matrix with its Cholesky factor.
 // False where a pivot is not above `negligible`; the matrix is then unspecified, as is what it
 // holds above the diagonal. Cost d^3 / 3 flops.
-//
-// Columns under a tile are multiplied by its inverse, no worse conditioned than the tile is, in
-// place of a solution by it: a product is several times as fast.
 template <class Scalar>
 bool cholesky(Block<Scalar> matrix, Scalar negligible) {
   const Index d = matrix.rows();
-  constexpr Index height = 4 * edge;
-  Eigen::Matrix<Scalar, height, edge> copy;
-  Tile<Scalar> inverse;
   for (Index j = 0; j < d; j += edge) {
     const Index columns = (std::min)(Index(edge), d - j);
     subtract_product_nt(write(matrix, j, j, d - j, columns), read(matrix, j, 0, d - j, j),
                         read(matrix, j, 0, columns, j));
-    if (!factor_tile(write(matrix, j, j, columns, columns), negligible, inverse)) return false;
-    for_each_piece(j + columns, d, height, [&](Index i, Index rows) {
-      auto block = write(matrix, i, j, rows, columns);
-      copy.topRows(rows) = block;
-      block.setZero();
-      add_product(block, read(copy, 0, 0, rows, edge), read(inverse, 0, 0, edge, edge));
-    });
+    auto corner = write(matrix, j, j, columns, columns);
+    if (!factor_tile(corner, negligible)) return false;
+    const Index below = j + columns;
+    if (below < d) {
+      solve_tile(read(corner, 0, 0, edge, edge), write(matrix, below, j, d - below, edge));
+    }
   }
   return true;
 }

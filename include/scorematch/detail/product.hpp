@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
 namespace scorematch::detail::blocked {
 
@@ -182,7 +181,8 @@ class Product {
     for (Index k = 0; k < depth; ++k) {
       Register column[std::size_t(registers)];
 #pragma GCC unroll 4
-      for (int r = 0; r < registers; ++r) load(a.data + k * a.column_step + r * lanes, column[r]);
+      for (int r = 0; r < registers; ++r)
+        load_register(a.data + k * a.column_step + r * lanes, column[r]);
 #pragma GCC unroll 8
       for (int j = 0; j < tile_columns; ++j) {
         const Scalar entry = b.data[k * b.row_step + j * b.column_step];
@@ -197,36 +197,19 @@ class Product {
         for (int r = 0; r < registers; ++r) {
           Scalar* place = &result(r * lanes, j);
           Register value;
-          load(place, value);
+          load_register(place, value);
           value += sums[j][r] * factor;
-          store(value, place);
+          store_register(value, place);
         }
       }
     } else {
       Scalar all[std::size_t(tile_columns)][std::size_t(registers * lanes)];
       for (int j = 0; j < tile_columns; ++j) {
-        for (int r = 0; r < registers; ++r) store(sums[j][r], all[j] + r * lanes);
+        for (int r = 0; r < registers; ++r) store_register(sums[j][r], all[j] + r * lanes);
       }
       for (Index j = 0; j < result.cols(); ++j) {
         for (Index i = 0; i < result.rows(); ++i) result(i, j) += all[j][i] * factor;
       }
-    }
-  }
-
-  template <class Register>
-  EIGEN_ALWAYS_INLINE static void load(const Scalar* from, Register& to) {
-    if constexpr (lanes == 1) {
-      to = *from;
-    } else {
-      std::memcpy(&to, from, sizeof to);
-    }
-  }
-  template <class Register>
-  EIGEN_ALWAYS_INLINE static void store(const Register& from, Scalar* to) {
-    if constexpr (lanes == 1) {
-      *to = from;
-    } else {
-      std::memcpy(to, &from, sizeof from);
     }
   }
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstring>
 
 #if defined(__GNUC__) && defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector) && __has_builtin(__builtin_convertvector)
@@ -54,6 +55,23 @@ struct Lanes<Scalar> {
   using Type = Register<Scalar, count>;
 };
 #endif
+
+template <class Scalar, class R>
+inline void load_register(const Scalar* from, R& to) {
+  if constexpr (std::same_as<Scalar, R>) {
+    to = *from;
+  } else {
+    std::memcpy(&to, from, sizeof to);
+  }
+}
+template <class Scalar, class R>
+inline void store_register(const R& from, Scalar* to) {
+  if constexpr (std::same_as<Scalar, R>) {
+    *to = from;
+  } else {
+    std::memcpy(to, &from, sizeof from);
+  }
+}
 
 }  // namespace detail
 }  // namespace scorematch
