@@ -4,8 +4,12 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <memory>
+#include <new>
 
 namespace {
 
@@ -247,6 +251,55 @@ TEST_CASE(
       CHECK(residual <= d * std::numeric_limits<double>::epsilon());
     }
   }
+}
+
+TEST_CASE("a matrix that misleads the first estimate of its smallest eigenvalue is singular") {
+  const double small = 0.004;
+  const double c = std::sqrt(1 - small * small);
+  Matrix l = Matrix::Zero(7, 7);
+  l(0, 0) = l(1, 1) = 1;
+  for (int i = 2; i < 6; ++i) {
+    l(i, i) = small;
+    l(i, i - 2) = c;
+  }
+  l(6, 6) = small;
+  l(6, 5) = -c / std::sqrt(2.0);
+  l(6, 4) = c / std::sqrt(2.0);
+  const detail::CovarianceRoot<double, Eigen::Dynamic> root(l * l.transpose());
+  CHECK(root.singular);
+}
+
+// In memory that held something else before.
+template <int Dim>
+void check_large_fixed_size(Rng& rng) {
+  CAPTURE(Dim);
+  using Fixed = sm::GaussianScoreMatching<double, Dim>;
+  const Matrix samples = random_samples(Dim, 2 * Dim, rng);
+  sm::Moments<double, Dim> fixed;
+  sm::Moments<double> dynamic(Dim);
+  fixed.add(samples);
+  dynamic.add(samples);
+  const auto memory = std::make_unique<std::array<unsigned char, sizeof(Fixed) + alignof(Fixed)>>();
+  memory->fill(0xff);
+  void* place = memory->data();
+  std::size_t room = memory->size();
+  std::align(alignof(Fixed), sizeof(Fixed), place, room);
+  auto* objective = new (place) Fixed(sm::GaussianFamily<double, Dim>{}, fixed);
+  auto reference = sm::ScoreMatchingLoss{}.objective(sm::GaussianFamily<double>(Dim), dynamic);
+  const Vector theta = 0.1 * normals<double>(reference.minimizer().size(), 1, rng);
+  typename sm::GaussianFamily<double, Dim>::Parameters at = theta;
+  auto gradient = at;
+  Vector expected = theta;
+  const double value = (*objective)(at, gradient);
+  CHECK(value == doctest::Approx(reference(theta, expected)).epsilon(1e-12));
+  CHECK(relative_difference(gradient, expected) <= 1e-12);
+  objective->~Fixed();
+}
+
+TEST_CASE("fixed sizes beyond the unrolled ones are what dynamic ones are") {
+  Rng rng(5);
+  check_large_fixed_size<17>(rng);
+  check_large_fixed_size<50>(rng);
 }
 
 TEST_CASE("the minimum that an objective knows is what it computes there") {

@@ -86,7 +86,7 @@ namespace detail {
 template <class Optimizer, class F, class Obj>
 typename F::Distribution distribution_at(const Minimum<typename F::Parameters>& minimum,
                                          const F& family, Obj&& objective) {
-  if constexpr (ExactOptimizer<Optimizer> && HasDistribution<Obj, F>) {
+  if constexpr (ExactOptimizer<Optimizer> && HasDistribution<Obj, F> && Real<typename F::Scalar>) {
     if (minimum.status == Status::converged) return std::forward<Obj>(objective).distribution();
   }
   return family.distribution(minimum.parameters);

@@ -39,8 +39,8 @@ bool semidefinite_cholesky(Matrix& r, Scalar negligible) {
 
 // An estimate from above of the smallest eigenvalue of C C^T: inverse iteration from the vector
 // that LINPACK's condition estimator starts with (Cline, Moler, Stewart and Wilkinson 1979). That
-// start is seldom off by more than a factor of ten: where it is far above `limit`, it is returned.
-// Cost O(d^2).
+// start is seldom off by more than a factor of ten: one step is enough where the estimate is then
+// far above `limit`. Cost O(d^2).
 template <class Matrix>
 typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower, typename Matrix::Scalar limit) {
   using std::sqrt;
@@ -60,9 +60,7 @@ typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower, typename Matrix
     return Scalar(sqrt(square));
   };
   Scalar size = norm();
-  const Scalar first = sqrt(Scalar(d)) / size;
-  if (first > 10000 * limit) return first;
-  for (int step = 0; step < 3; ++step) {
+  for (int step = 0; step < 3 && (step == 0 || 1 < size * (10000 * limit)); ++step) {
     for (Eigen::Index i = 0; i < d; ++i) v(i) /= size;
     solve_lower(lower, v);
     solve_transposed_lower(lower, v);

@@ -98,7 +98,9 @@ class GaussianObjective {
     Matrix first;     // N, then free
     Matrix second;    // free
 
-    Workspace() = default;
+    Workspace() {  // of a fixed size, or empty
+      if constexpr (!unrolled<Matrix>) inverse.setZero();
+    }
     explicit Workspace(Eigen::Index d)
         : lower(d, d),
           inverse(d, d),

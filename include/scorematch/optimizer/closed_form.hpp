@@ -15,7 +15,9 @@ namespace scorematch {
 ///
 /// **Cost** of the objective's `minimizer()` and, for what is reported, of its `minimum()`, or
 /// where it has none (`HasMinimum`) of one value and gradient. For the d x d covariance of a
-/// Gaussian that is one Cholesky factor and, under score matching, its inverse: d^3 / 3 flops each.
+/// Gaussian that is one Cholesky factor and, under score matching, its inverse: d^3 / 3 flops each,
+/// and as many for the covariance that `fit` returns, where the objective does not give it
+/// (`HasDistribution`).
 struct ClosedForm {
   static constexpr bool exact = true;  // asks for HasMinimizer
 
