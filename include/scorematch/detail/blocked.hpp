@@ -14,7 +14,7 @@
 
 namespace scorematch::detail::blocked {
 
-// The smallest tile: of a fixed size, so that its columns are computed in whole registers.
+// The side of a tile: fixed, so that its columns are computed in whole registers.
 inline constexpr int edge = 16;
 
 template <class Scalar>

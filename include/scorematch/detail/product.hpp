@@ -86,7 +86,7 @@ class Product {
  private:
   using Lane = Lanes<Scalar>;
 
-  // A tile leaves registers for a column of `a` and an entry of `b`.
+  // Where there are registers, a tile leaves some for a column of `a` and an entry of `b`.
   static constexpr int lanes = Lane::count;
   static constexpr int tile_columns = vector_registers == 32 ? 8 : 4;
 

@@ -181,8 +181,8 @@ EIGEN_ALWAYS_INLINE void multiply(const Matrix& a, const Matrix& b, Matrix& resu
   }
 }
 
-// The lower triangle of a^T b for a lower triangular and b full; what `result` holds above the
-// diagonal is unspecified. Cost d^3 / 3 flops.
+// The lower triangle of a^T b for a lower triangular, to which b counts up to its own diagonal;
+// what `result` holds above the diagonal is unspecified. Cost d^3 / 3 flops.
 template <class Matrix>
 EIGEN_ALWAYS_INLINE void multiply_transposed_lower(const Matrix& a, const Matrix& b,
                                                    Matrix& result) {
