@@ -150,11 +150,18 @@ void check_products() {
     const Full b = draw(s.depth + 3, s.columns + 1);
     const Full bt = draw(s.columns + 1, s.depth + 1);
     const Full before = draw(s.rows + 2, s.columns + 2);
-    const auto check = [&](const char* what, auto&& apply, Scalar sign, auto&& x, auto&& y) {
+    // `kept` is how often the result counts what was there before.
+    const auto check = [&](const char* what, auto&& apply, Scalar kept, Scalar sign, auto&& x,
+                           auto&& y) {
+      if (kept == 0 && s.depth == 0) return;
       CAPTURE(what);
       Full result = before;
+      if (kept == 0) {
+        result.block(1, 1, s.rows, s.columns).setConstant(std::numeric_limits<Scalar>::quiet_NaN());
+      }
       apply(blocked::write(result, 1, 1, s.rows, s.columns));
       Full expected = before;
+      expected.block(1, 1, s.rows, s.columns) *= kept;
       for (Eigen::Index j = 0; j < s.columns; ++j) {
         for (Eigen::Index i = 0; i < s.rows; ++i) {
           long double sum = 0;
@@ -174,18 +181,18 @@ void check_products() {
     const auto right = blocked::read(b, 1, 1, s.depth, s.columns);
     const auto right_t = blocked::read(bt, 1, 1, s.columns, s.depth);
     check(
-        "a b", [&](auto r) { blocked::add_product(r, left, right); }, 1, left, right);
+        "a b", [&](auto r) { blocked::set_product(r, left, right); }, 0, 1, left, right);
     check(
-        "-a b", [&](auto r) { blocked::subtract_product(r, left, right); }, -1, left, right);
+        "-a b", [&](auto r) { blocked::set_minus_product(r, left, right); }, 0, -1, left, right);
     check(
-        "a b^T", [&](auto r) { blocked::add_product_nt(r, left, right_t); }, 1, left,
+        "a b^T", [&](auto r) { blocked::set_product_nt(r, left, right_t); }, 0, 1, left,
         right_t.transpose());
     check(
-        "-a b^T", [&](auto r) { blocked::subtract_product_nt(r, left, right_t); }, -1, left,
+        "c - a b^T", [&](auto r) { blocked::subtract_product_nt(r, left, right_t); }, 1, -1, left,
         right_t.transpose());
     check(
-        "a^T b", [&](auto r) { blocked::add_product_tn(r, left_t, right); }, 1, left_t.transpose(),
-        right);
+        "a^T b", [&](auto r) { blocked::set_product_tn(r, left_t, right); }, 0, 1,
+        left_t.transpose(), right);
   }
 }
 

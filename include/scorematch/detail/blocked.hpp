@@ -72,12 +72,10 @@ void solve_columns(const ConstBlock<Scalar>& lower, Index start, Index known, co
                    Block<Scalar> columns) {
   Eigen::Matrix<Scalar, edge, group<Scalar>> sums;
   for_each_piece(start + known, lower.rows(), edge, [&](Index i, Index rows) {
-    sums.setZero();
-    add_product(write(sums, 0, 0, rows, columns.cols()), read(lower, i, start, rows, i - start),
+    set_product(write(sums, 0, 0, rows, columns.cols()), read(lower, i, start, rows, i - start),
                 read(columns, 0, 0, i - start, columns.cols()));
-    auto block = write(columns, i - start, 0, rows, columns.cols());
-    block.setZero();
-    subtract_product(block, corner(i, rows), read(sums, 0, 0, rows, columns.cols()));
+    set_minus_product(write(columns, i - start, 0, rows, columns.cols()), corner(i, rows),
+                      read(sums, 0, 0, rows, columns.cols()));
   });
 }
 
@@ -133,10 +131,10 @@ template <class Matrix>
 void multiply_lower(const Matrix& a, const Matrix& b, Matrix& result) {
   const Index d = a.rows();
   for_each_piece(0, d, edge, [&](Index j, Index columns) {
-    write(result, 0, j, d, columns).setZero();
+    write(result, 0, j, j, columns).setZero();
     for_each_piece(j, d, edge, [&](Index i, Index rows) {
       const Index depth = i + rows - j;
-      add_product(write(result, i, j, rows, columns), read(a, i, j, rows, depth),
+      set_product(write(result, i, j, rows, columns), read(a, i, j, rows, depth),
                   read(b, j, j, depth, columns));
     });
   });
@@ -166,8 +164,7 @@ void gram_of_rows(const Matrix& a, Matrix& result) {
   const Index d = a.rows();
   for_each_piece(0, d, edge, [&](Index j, Index columns) {
     auto block = write(result, j, j, d - j, columns);
-    block.setZero();
-    add_product_nt(block, read(a, j, 0, d - j, j + columns), read(a, j, 0, columns, j + columns));
+    set_product_nt(block, read(a, j, 0, d - j, j + columns), read(a, j, 0, columns, j + columns));
     mirror(result, j, columns);
   });
 }
@@ -191,8 +188,7 @@ void identity_minus_grams(const Matrix& a, const Vector& v, Matrix& result) {
 template <class Matrix>
 void multiply(const Matrix& a, const Matrix& b, Matrix& result) {
   const Index d = a.rows();
-  result.setZero();
-  add_product(write(result, 0, 0, d, d), read(a, 0, 0, d, d), read(b, 0, 0, d, d));
+  set_product(write(result, 0, 0, d, d), read(a, 0, 0, d, d), read(b, 0, 0, d, d));
 }
 
 template <class Matrix>
@@ -200,8 +196,7 @@ void multiply_transposed_lower(const Matrix& a, const Matrix& b, Matrix& result)
   const Index d = a.rows();
   for_each_piece(0, d, edge, [&](Index i, Index rows) {
     auto block = write(result, i, 0, rows, i + rows);
-    block.setZero();
-    add_product_tn(block, read(a, i, i, d - i, rows), read(b, i, 0, d - i, i + rows));
+    set_product_tn(block, read(a, i, i, d - i, rows), read(b, i, 0, d - i, i + rows));
   });
 }
 

@@ -1,4 +1,4 @@
-// Matrix products for sizes known at run time: result += factor a b.
+// Matrix products for sizes known at run time: result = factor a b, or result += factor a b.
 //
 // A tile of the result, up to three registers by four or eight columns, is summed in registers;
 // columns of `a` are loaded as they lie in memory and entries of `b` one by one, so that neither
@@ -69,16 +69,20 @@ Operand<Scalar> transposed(const ConstBlock<Scalar>& matrix) {
   return {matrix.data(), matrix.outerStride(), 1};
 }
 
+// What becomes of the result: it is added to, or what it held is not read.
+enum class Result { add, set };
+
 template <class Scalar>
 class Product {
  public:
-  // result += factor a b, with `depth` columns of a and rows of b.
-  static void add(Block<Scalar> result, Scalar factor, Operand<Scalar> a, Operand<Scalar> b,
-                  Index depth) {
+  // result += factor a b, or result = factor a b, with `depth` columns of a and rows of b, at least
+  // one where the result is set.
+  static void compute(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
+                      Operand<Scalar> b, Index depth) {
     for_each_piece(0, depth, longest, [&](Index k, Index length) {
       for_each_piece(0, result.cols(), widest, [&](Index j, Index width) {
-        add_piece(write(result, 0, j, result.rows(), width), factor, a.from(0, k), b.from(k, j),
-                  length);
+        add_piece(k == 0 ? mode : Result::add, write(result, 0, j, result.rows(), width), factor,
+                  a.from(0, k), b.from(k, j), length);
       });
     });
   }
@@ -95,8 +99,8 @@ class Product {
   static constexpr Index longest = 128;
   static constexpr Index widest = 128;
 
-  static void add_piece(Block<Scalar> result, Scalar factor, Operand<Scalar> a, Operand<Scalar> b,
-                        Index depth) {
+  static void add_piece(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
+                        Operand<Scalar> b, Index depth) {
     // The columns that are left for the last tile, filled up.
     alignas(64) Scalar copy[std::size_t(longest * tile_columns)];
     const Index whole = result.cols() / tile_columns * tile_columns;
@@ -109,20 +113,20 @@ class Product {
       return j < whole ? b.from(0, j) : Operand<Scalar>{copy, tile_columns, 1};
     };
 
-    Index i = add_rows<3>(0, result, factor, a, columns_from, depth);
-    i = add_rows<2>(i, result, factor, a, columns_from, depth);
-    add_rows<1>(i, result, factor, a, columns_from, depth);
+    Index i = add_rows<3>(mode, 0, result, factor, a, columns_from, depth);
+    i = add_rows<2>(mode, i, result, factor, a, columns_from, depth);
+    add_rows<1>(mode, i, result, factor, a, columns_from, depth);
   }
 
   // Rows of tiles from row i on, as long as they are whole or no smaller ones are left; returns
   // where they end.
   template <int registers, class Columns>
-  static Index add_rows(Index i, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
-                        const Columns& columns_from, Index depth) {
+  static Index add_rows(Result mode, Index i, Block<Scalar> result, Scalar factor,
+                        Operand<Scalar> a, const Columns& columns_from, Index depth) {
     constexpr Index height = registers * lanes;
     for (; i + height <= result.rows() || (registers == 1 && i < result.rows()); i += height) {
       const Index rows = (std::min)(height, result.rows() - i);
-      add_row<registers>(write(result, i, 0, rows, result.cols()), factor, a.from(i, 0),
+      add_row<registers>(mode, write(result, i, 0, rows, result.cols()), factor, a.from(i, 0),
                          columns_from, depth);
     }
     return i;
@@ -150,7 +154,7 @@ class Product {
 
   // A row of tiles.
   template <int registers, class Columns>
-  static void add_row(Block<Scalar> result, Scalar factor, Operand<Scalar> a,
+  static void add_row(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
                       const Columns& columns_from, Index depth) {
     constexpr int height = registers * lanes;
     alignas(64) Scalar copy[std::size_t(longest * height)];
@@ -163,14 +167,14 @@ class Product {
     }
     for (Index j = 0; j < result.cols(); j += tile_columns) {
       const Index columns = (std::min)(Index(tile_columns), result.cols() - j);
-      add_tile<registers>(write(result, 0, j, result.rows(), columns), factor, a, columns_from(j),
-                          depth);
+      add_tile<registers>(mode, write(result, 0, j, result.rows(), columns), factor, a,
+                          columns_from(j), depth);
     }
   }
 
   template <int registers>
-  static void add_tile(Block<Scalar> result, Scalar factor, Operand<Scalar> a, Operand<Scalar> b,
-                       Index depth) {
+  static void add_tile(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
+                       Operand<Scalar> b, Index depth) {
     using Register = typename Lane::Type;
     Register sums[std::size_t(tile_columns)][std::size_t(registers)];
 #pragma GCC unroll 8
@@ -196,8 +200,8 @@ class Product {
 #pragma GCC unroll 4
         for (int r = 0; r < registers; ++r) {
           Scalar* place = &result(r * lanes, j);
-          Register value;
-          load_register(place, value);
+          Register value{};
+          if (mode == Result::add) load_register(place, value);
           value += sums[j][r] * factor;
           store_register(value, place);
         }
@@ -208,44 +212,46 @@ class Product {
         for (int r = 0; r < registers; ++r) store_register(sums[j][r], all[j] + r * lanes);
       }
       for (Index j = 0; j < result.cols(); ++j) {
-        for (Index i = 0; i < result.rows(); ++i) result(i, j) += all[j][i] * factor;
+        for (Index i = 0; i < result.rows(); ++i) {
+          result(i, j) = (mode == Result::add ? result(i, j) : Scalar(0)) + all[j][i] * factor;
+        }
       }
     }
   }
 };
 
-// result += a b.
+// result = a b.
 template <class Scalar>
-void add_product(Block<Scalar> result, const ConstBlock<Scalar>& a, const ConstBlock<Scalar>& b) {
-  Product<Scalar>::add(result, Scalar(1), plain(a), plain(b), a.cols());
+void set_product(Block<Scalar> result, const ConstBlock<Scalar>& a, const ConstBlock<Scalar>& b) {
+  Product<Scalar>::compute(Result::set, result, Scalar(1), plain(a), plain(b), a.cols());
 }
 
-// result -= a b.
+// result = -a b.
 template <class Scalar>
-void subtract_product(Block<Scalar> result, const ConstBlock<Scalar>& a,
-                      const ConstBlock<Scalar>& b) {
-  Product<Scalar>::add(result, Scalar(-1), plain(a), plain(b), a.cols());
+void set_minus_product(Block<Scalar> result, const ConstBlock<Scalar>& a,
+                       const ConstBlock<Scalar>& b) {
+  Product<Scalar>::compute(Result::set, result, Scalar(-1), plain(a), plain(b), a.cols());
 }
 
-// result += a b^T.
+// result = a b^T.
 template <class Scalar>
-void add_product_nt(Block<Scalar> result, const ConstBlock<Scalar>& a,
+void set_product_nt(Block<Scalar> result, const ConstBlock<Scalar>& a,
                     const ConstBlock<Scalar>& b) {
-  Product<Scalar>::add(result, Scalar(1), plain(a), transposed(b), a.cols());
+  Product<Scalar>::compute(Result::set, result, Scalar(1), plain(a), transposed(b), a.cols());
 }
 
 // result -= a b^T.
 template <class Scalar>
 void subtract_product_nt(Block<Scalar> result, const ConstBlock<Scalar>& a,
                          const ConstBlock<Scalar>& b) {
-  Product<Scalar>::add(result, Scalar(-1), plain(a), transposed(b), a.cols());
+  Product<Scalar>::compute(Result::add, result, Scalar(-1), plain(a), transposed(b), a.cols());
 }
 
-// result += a^T b.
+// result = a^T b.
 template <class Scalar>
-void add_product_tn(Block<Scalar> result, const ConstBlock<Scalar>& a,
+void set_product_tn(Block<Scalar> result, const ConstBlock<Scalar>& a,
                     const ConstBlock<Scalar>& b) {
-  Product<Scalar>::add(result, Scalar(1), transposed(a), plain(b), a.rows());
+  Product<Scalar>::compute(Result::set, result, Scalar(1), transposed(a), plain(b), a.rows());
 }
 
 }  // namespace scorematch::detail::blocked
