@@ -83,7 +83,9 @@ class Moments {
     require_samples("covariance");
     Matrix result(dimension(), dimension());
     for (Eigen::Index j = 0; j < dimension(); ++j) {
-      for (Eigen::Index i = j; i < dimension(); ++i) {
+      // Large columns begin where their registers do; `mirror_lower` writes what is above.
+      const Eigen::Index first = detail::unrolled<Matrix> ? j : j / 16 * 16;
+      for (Eigen::Index i = first; i < dimension(); ++i) {
         result(i, j) = static_cast<Scalar>(sums_.scatter(i, j) / sums_.weight);
       }
     }

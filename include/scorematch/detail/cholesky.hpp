@@ -96,23 +96,24 @@ struct CovarianceRoot {
     for (Eigen::Index i = 0; i < d; ++i) {
       scale(i) = covariance(i, i) >= smallest ? sqrt(covariance(i, i)) : Scalar(0);
     }
-    // A pivot that is NaN would pass for zero.
-    if (!write_correlation(covariance, scale)) {
-      lower.setZero();
-      return;
-    }
+    write_correlation(covariance, scale);
     const Scalar negligible = Scalar(d) * std::numeric_limits<Scalar>::epsilon();
     if constexpr (unrolled<Matrix>) {
       positive_definite = semidefinite_cholesky(lower, negligible);
     } else {
       positive_definite = blocked::cholesky(blocked::write(lower, 0, 0, d, d), negligible);
-      if (!positive_definite) {
-        write_correlation(covariance, scale);
-        semidefinite_cholesky(lower, negligible);
-      }
     }
+    if (!positive_definite) {
+      write_correlation(covariance, scale);
+      if (!is_finite_below()) {  // a pivot that is NaN has passed for zero
+        lower.setZero();
+        return;
+      }
+      semidefinite_cholesky(lower, negligible);
+    }
+    const Scalar limit = Scalar(d) * rounding;
     singular = !positive_definite ||
-               smallest_eigenvalue(lower, Scalar(d) * rounding) <= Scalar(d) * rounding;
+               (!(lower_bound_of_eigenvalues() > limit) && smallest_eigenvalue(lower, limit) <= limit);
     for (Eigen::Index j = 0; j < d; ++j) {
       for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = Scalar(0);
       for (Eigen::Index i = j; i < d; ++i) lower(i, j) *= scale(i);
@@ -120,22 +121,36 @@ struct CovarianceRoot {
   }
 
  private:
-  // The lower triangle of R; false where an entry is not finite.
-  bool write_correlation(const Matrix& covariance, const Vector& scale) {
+  // The lower triangle of R.
+  void write_correlation(const Matrix& covariance, const Vector& scale) {
     const Eigen::Index d = covariance.rows();
     Vector inverse(d);
     for (Eigen::Index i = 0; i < d; ++i)
       inverse(i) = scale(i) > 0 ? Scalar(1) / scale(i) : Scalar(0);
-    int bad = 0;
     for (Eigen::Index j = 0; j < d; ++j) {
       lower(j, j) = scale(j) > 0 ? Scalar(1) : Scalar(0);
       for (Eigen::Index i = j + 1; i < d; ++i) {
-        const Scalar r = covariance(i, j) * inverse(i) * inverse(j);
-        bad |= !(r - r == 0);
-        lower(i, j) = r;
+        lower(i, j) = covariance(i, j) * inverse(i) * inverse(j);
       }
     }
-    return bad == 0;
+  }
+
+  bool is_finite_below() const {
+    bool finite = true;
+    for (Eigen::Index j = 0; j < lower.cols(); ++j) {
+      for (Eigen::Index i = j; i < lower.rows(); ++i) {
+        finite = finite && lower(i, j) - lower(i, j) == 0;
+      }
+    }
+    return finite;
+  }
+
+  // Of R = C C^T, whose determinant is at most its smallest eigenvalue times (d / (d - 1))^(d - 1),
+  // the largest product that others of a sum below d can have: less than e.
+  Scalar lower_bound_of_eigenvalues() const {
+    Scalar determinant(1);
+    for (Eigen::Index i = 0; i < lower.rows(); ++i) determinant *= lower(i, i) * lower(i, i);
+    return determinant / Scalar(3);
   }
 };
 

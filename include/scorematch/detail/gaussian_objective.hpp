@@ -145,12 +145,14 @@ class GaussianObjective {
 
   // Whether `minimizer()` is in the domain that `whiten` asks for.
   Mask minimizer_inside(int power) const {
-    using std::abs;
-    using std::log;
-    const Scalar limit = log_of_largest() / Scalar(power);
+    using std::exp;
+    const LaneOf<Scalar> limit = log_of_largest() / LaneOf<Scalar>(power);
+    const Scalar smallest(exp(-limit));
+    const Scalar largest(exp(limit));
     Mask inside = true;
     for (Eigen::Index i = 0; i < root_.rows(); ++i) {
-      inside = inside & (abs(log(root_(i, i))) <= limit);
+      inside = inside & (root_(i, i) >= smallest);
+      inside = inside & (root_(i, i) <= largest);
     }
     return inside;
   }
