@@ -218,39 +218,67 @@ bool factor_tile(Block<Scalar> matrix, Scalar negligible) {
   return true;
 }
 
-// x = x l^-T for a whole tile l, a register of rows at a time. By substitution: a product with
+// x = x l^-T for a whole tile l, some registers of rows at a time. By substitution: a product with
 // the inverse of l would lose as many digits as the condition of l has.
-template <class Scalar>
-void solve_tile(const ConstBlock<Scalar>& l, Block<Scalar> x) {
+template <int registers, class Scalar>
+void solve_rows(const ConstBlock<Scalar>& l, const Scalar* scale, Scalar* x, Index stride) {
   constexpr int lanes = Lanes<Scalar>::count;
   using Register = typename Lanes<Scalar>::Type;
-  Scalar scale[edge];
-  for (int j = 0; j < edge; ++j) scale[j] = Scalar(1) / l(j, j);
-  for_each_piece(0, x.rows(), lanes, [&](Index i, Index rows) {
-    Scalar rest[std::size_t(lanes * edge)] = {};  // where rows are left that fill no register
-    auto block = write(x, i, 0, rows, edge);
-    for (Index j = 0; rows < lanes && j < edge; ++j) {
-      for (Index k = 0; k < rows; ++k) rest[j * lanes + k] = block(k, j);
-    }
-    Scalar* at = rows < lanes ? rest : block.data();
-    const Index stride = rows < lanes ? Index(lanes) : block.outerStride();
-    Register columns[edge];
-#pragma GCC unroll 16
-    for (int j = 0; j < edge; ++j) load_register(at + j * stride, columns[j]);
-#pragma GCC unroll 16
-    for (int j = 0; j < edge; ++j) {
-      columns[j] *= scale[j];
-#pragma GCC unroll 16
-      for (int k = 0; k < edge; ++k) {  // a bound that does not depend on j: both are unrolled
-        if (k > j) columns[k] -= columns[j] * l(k, j);
+  for (int start = 0; start < edge; start += tile_columns) {
+    Register columns[std::size_t(tile_columns)][std::size_t(registers)];
+#pragma GCC unroll 8
+    for (int j = 0; j < tile_columns; ++j) {
+#pragma GCC unroll 4
+      for (int r = 0; r < registers; ++r) {
+        load_register(x + (start + j) * stride + r * lanes, columns[j][r]);
       }
     }
-#pragma GCC unroll 16
-    for (int j = 0; j < edge; ++j) store_register(columns[j], at + j * stride);
-    for (Index j = 0; rows < lanes && j < edge; ++j) {
-      for (Index k = 0; k < rows; ++k) block(k, j) = rest[j * lanes + k];
+    for (int k = 0; k < start; ++k) {
+      Register known[std::size_t(registers)];
+#pragma GCC unroll 4
+      for (int r = 0; r < registers; ++r) load_register(x + k * stride + r * lanes, known[r]);
+#pragma GCC unroll 8
+      for (int j = 0; j < tile_columns; ++j) {
+#pragma GCC unroll 4
+        for (int r = 0; r < registers; ++r) columns[j][r] -= known[r] * l(start + j, k);
+      }
     }
-  });
+#pragma GCC unroll 8
+    for (int j = 0; j < tile_columns; ++j) {
+#pragma GCC unroll 4
+      for (int r = 0; r < registers; ++r) {
+        columns[j][r] *= scale[start + j];
+        store_register(columns[j][r], x + (start + j) * stride + r * lanes);
+      }
+#pragma GCC unroll 8
+      for (int k = 0; k < tile_columns; ++k) {  // a bound without j: both loops are unrolled
+        if (k <= j) continue;
+#pragma GCC unroll 4
+        for (int r = 0; r < registers; ++r) columns[k][r] -= columns[j][r] * l(start + k, start + j);
+      }
+    }
+  }
+}
+
+template <class Scalar>
+void solve_tile(const ConstBlock<Scalar>& l, Block<Scalar> x) {
+  constexpr Index lanes = Lanes<Scalar>::count;
+  Scalar scale[edge];
+  for (int j = 0; j < edge; ++j) scale[j] = Scalar(1) / l(j, j);
+  Index i = 0;
+  for (; i + tile_registers * lanes <= x.rows(); i += tile_registers * lanes) {
+    solve_rows<tile_registers>(l, scale, &x(i, 0), x.outerStride());
+  }
+  for (; i + lanes <= x.rows(); i += lanes) solve_rows<1>(l, scale, &x(i, 0), x.outerStride());
+  if (i == x.rows()) return;
+  Scalar rest[std::size_t(lanes * edge)] = {};  // rows that fill no register
+  for (Index j = 0; j < edge; ++j) {
+    for (Index k = i; k < x.rows(); ++k) rest[j * lanes + k - i] = x(k, j);
+  }
+  solve_rows<1>(l, scale, rest, lanes);
+  for (Index j = 0; j < edge; ++j) {
+    for (Index k = i; k < x.rows(); ++k) x(k, j) = rest[j * lanes + k - i];
+  }
 }
 
 // Overwrites the lower triangle of a symmetric positive definite matrix with its Cholesky factor.

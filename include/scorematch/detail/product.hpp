@@ -72,6 +72,11 @@ Operand<Scalar> transposed(const ConstBlock<Scalar>& matrix) {
 // What becomes of the result: it is added to, or what it held is not read.
 enum class Result { add, set };
 
+// A tile of the result: up to `tile_registers` registers high, which leaves some for a column of `a` and an
+// entry of `b`.
+inline constexpr int tile_registers = 3;
+inline constexpr int tile_columns = vector_registers == 32 ? 8 : 4;
+
 template <class Scalar>
 class Product {
  public:
@@ -90,9 +95,7 @@ class Product {
  private:
   using Lane = Lanes<Scalar>;
 
-  // Where there are registers, a tile leaves some for a column of `a` and an entry of `b`.
   static constexpr int lanes = Lane::count;
-  static constexpr int tile_columns = vector_registers == 32 ? 8 : 4;
 
   // What a row of tiles reads of `a` stays in the first-level cache, the piece of `b` in the
   // second.
@@ -113,7 +116,7 @@ class Product {
       return j < whole ? b.from(0, j) : Operand<Scalar>{copy, tile_columns, 1};
     };
 
-    Index i = add_rows<3>(mode, 0, result, factor, a, columns_from, depth);
+    Index i = add_rows<tile_registers>(mode, 0, result, factor, a, columns_from, depth);
     i = add_rows<2>(mode, i, result, factor, a, columns_from, depth);
     add_rows<1>(mode, i, result, factor, a, columns_from, depth);
   }
