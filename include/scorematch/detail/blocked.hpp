@@ -38,67 +38,76 @@ void store(const Tile<Scalar>& tile, Block<Scalar> block) {
   }
 }
 
-// The transpose of lower^-1 for a tile. Whole columns take part, and of `lower` single entries:
-// to read an entry soon after its column was written would stall the processor.
+// lower^-1 for a tile, from the last column to the first by X L = I: whole columns of X take part,
+// and single entries of L.
 template <class Scalar>
-Tile<Scalar> inverse_transposed(const Tile<Scalar>& lower) {
+Tile<Scalar> inverse_of_tile(const Tile<Scalar>& lower) {
   Tile<Scalar> result = Tile<Scalar>::Identity();
-  for (int k = 0; k < edge; ++k) {
-    result.col(k) *= Scalar(1) / lower(k, k);
-    for (int j = k + 1; j < edge; ++j) result.col(j) -= result.col(k) * lower(j, k);
+  constexpr int lanes = Lanes<Scalar>::count;
+  if constexpr (lanes == 1) {
+    for (int k = edge - 1; k >= 0; --k) {
+      result.col(k) *= Scalar(1) / lower(k, k);
+      for (int j = 0; j < k; ++j) result.col(j) -= result.col(k) * lower(k, j);
+    }
+  } else {  // in registers; those above the diagonal are left out
+    constexpr int height = edge / lanes;
+    typename Lanes<Scalar>::Type columns[std::size_t(edge)][std::size_t(height)];
+#pragma GCC unroll 16
+    for (int j = 0; j < edge; ++j) {
+#pragma GCC unroll 8
+      for (int r = 0; r < height; ++r) {
+        if (r >= j / lanes) load_register(&result(r * lanes, j), columns[j][r]);
+      }
+    }
+#pragma GCC unroll 16
+    for (int n = 0; n < edge; ++n) {
+      const int k = edge - 1 - n;
+      const Scalar scale = Scalar(1) / lower(k, k);
+#pragma GCC unroll 8
+      for (int r = 0; r < height; ++r) {
+        if (r < k / lanes) continue;
+        columns[k][r] *= scale;
+        store_register(columns[k][r], &result(r * lanes, k));
+#pragma GCC unroll 16
+        for (int j = 0; j < edge; ++j) {  // a bound without k: the compiler unrolls them all
+          if (j < k) columns[j][r] -= columns[k][r] * lower(k, j);
+        }
+      }
+    }
   }
   return result;
-}
-
-// Calls visit(i, rows, corner) for each tile on the diagonal of lower^-1.
-template <class Scalar, class Visit>
-void for_each_corner(const ConstBlock<Scalar>& lower, Visit&& visit) {
-  for_each_piece(0, lower.rows(), edge, [&](Index i, Index rows) {
-    const Tile<Scalar> tile = load<Scalar>(read(lower, i, i, rows, rows));
-    const Tile<Scalar> corner = inverse_transposed(tile).transpose();
-    visit(i, rows, corner);
-  });
 }
 
 // How many columns of an inverse are computed at once, as far as the stack has room.
 template <class Scalar>
 inline constexpr int group = sizeof(Scalar) <= 16 ? 3 * edge : edge;
 
-// Columns of lower^-1, from the top down by L X = I. They begin at row `start` of L, where the
-// first `known` rows are there already; corner(i, rows) is the tile of lower^-1 on the diagonal at
-// row i.
-template <class Scalar, class Corner>
-void solve_columns(const ConstBlock<Scalar>& lower, Index start, Index known, const Corner& corner,
-                   Block<Scalar> columns) {
-  Eigen::Matrix<Scalar, edge, group<Scalar>> sums;
-  for_each_piece(start + known, lower.rows(), edge, [&](Index i, Index rows) {
-    set_product(write(sums, 0, 0, rows, columns.cols()), read(lower, i, start, rows, i - start),
-                read(columns, 0, 0, i - start, columns.cols()));
-    set_minus_product(write(columns, i - start, 0, rows, columns.cols()), corner(i, rows),
-                      read(sums, 0, 0, rows, columns.cols()));
-  });
-}
-
-// Columns of lower^-1 from its row and column k on; they have to hold the zeros above the diagonal
-// before.
+// Columns of lower^-1 from its row and column k on, from the top down by L X = I; corner(i, rows)
+// is the tile of lower^-1 on the diagonal at row i. Nothing is written above such tiles.
 template <class Scalar, class Corner>
 void invert_columns(const ConstBlock<Scalar>& lower, Index k, const Corner& corner,
                     Block<Scalar> columns) {
-  const Index width = columns.cols();
-  const auto upper = read(lower, 0, 0, k + width, k + width);
-  for_each_piece(0, width, edge, [&](Index j, Index size) {
-    write(columns, j, j, size, size) = corner(k + j, size);
-    solve_columns(upper, k + j, size, corner, write(columns, j, j, width - j, size));
+  Eigen::Matrix<Scalar, edge, group<Scalar>> sums;
+  for_each_piece(0, lower.rows() - k, edge, [&](Index i, Index rows) {
+    const auto at_diagonal = corner(k + i, rows);
+    const Index known = (std::min)(i, columns.cols());
+    for_each_piece(0, known, edge, [&](Index j, Index size) {
+      set_product(write(sums, 0, j, rows, size), read(lower, k + i, k + j, rows, i - j),
+                  read(columns, j, j, i - j, size));
+    });
+    set_minus_product(write(columns, i, 0, rows, known), at_diagonal,
+                      read(sums, 0, 0, rows, known));
+    if (i < columns.cols()) write(columns, i, i, rows, rows) = at_diagonal;
   });
-  solve_columns(lower, k, width, corner, columns);
 }
 
 // inverse = lower^-1. Nothing is written above the tiles on the diagonal.
 template <class Scalar>
 void invert_lower(const ConstBlock<Scalar>& lower, Block<Scalar> inverse) {
   const Index d = lower.rows();
-  for_each_corner(lower, [&](Index i, Index rows, const Tile<Scalar>& corner) {
-    store<Scalar>(corner, write(inverse, i, i, rows, rows));
+  for_each_piece(0, d, edge, [&](Index i, Index rows) {
+    store<Scalar>(inverse_of_tile(load<Scalar>(read(lower, i, i, rows, rows))),
+                  write(inverse, i, i, rows, rows));
   });
   const auto corner = [&](Index i, Index rows) { return read(inverse, i, i, rows, rows); };
   for_each_piece(0, d, group<Scalar>, [&](Index k, Index columns) {
@@ -109,20 +118,22 @@ void invert_lower(const ConstBlock<Scalar>& lower, Block<Scalar> inverse) {
 // |lower^-1|^2, the sum of its squared entries, without memory for all of it.
 template <class Scalar>
 Scalar squared_norm_of_inverse(const ConstBlock<Scalar>& lower) {
-  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
   const Index d = lower.rows();
-  Matrix corners(edge, d);
-  for_each_corner(lower, [&](Index i, Index rows, const Tile<Scalar>& corner) {
-    store<Scalar>(corner, write(corners, 0, i, rows, rows));
+  Eigen::Matrix<Scalar, edge, Eigen::Dynamic> corners(edge, d + edge);
+  for_each_piece(0, d, edge, [&](Index i, Index rows) {
+    corners.template middleCols<edge>(i) =
+        inverse_of_tile(load<Scalar>(read(lower, i, i, rows, rows)));
   });
   const auto corner = [&](Index i, Index rows) { return read(corners, 0, i, rows, rows); };
-  Matrix inverse(d, (std::min)(Index(group<Scalar>), d));
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> part(d,
+                                                             (std::min)(Index(group<Scalar>), d));
   Scalar sum(0);
   for_each_piece(0, d, group<Scalar>, [&](Index k, Index columns) {
-    auto part = write(inverse, 0, 0, d - k, columns);
-    part.topRows(columns).setZero();
-    invert_columns(lower, k, corner, part);
-    for (Index j = 0; j < columns; ++j) sum += part.col(j).squaredNorm();
+    invert_columns(lower, k, corner, write(part, 0, 0, d - k, columns));
+    for (Index j = 0; j < columns; ++j) {
+      const Index first = j / edge * edge;  // of the tile on the diagonal
+      sum += part.col(j).segment(first, d - k - first).squaredNorm();
+    }
   });
   return sum;
 }
@@ -254,7 +265,8 @@ void solve_rows(const ConstBlock<Scalar>& l, const Scalar* scale, Scalar* x, Ind
       for (int k = 0; k < tile_columns; ++k) {  // a bound without j: both loops are unrolled
         if (k <= j) continue;
 #pragma GCC unroll 4
-        for (int r = 0; r < registers; ++r) columns[k][r] -= columns[j][r] * l(start + k, start + j);
+        for (int r = 0; r < registers; ++r)
+          columns[k][r] -= columns[j][r] * l(start + k, start + j);
       }
     }
   }

@@ -112,8 +112,8 @@ struct CovarianceRoot {
       semidefinite_cholesky(lower, negligible);
     }
     const Scalar limit = Scalar(d) * rounding;
-    singular = !positive_definite ||
-               (!(lower_bound_of_eigenvalues() > limit) && smallest_eigenvalue(lower, limit) <= limit);
+    singular = !positive_definite || (!(lower_bound_of_eigenvalues() > limit) &&
+                                      smallest_eigenvalue(lower, limit) <= limit);
     for (Eigen::Index j = 0; j < d; ++j) {
       for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = Scalar(0);
       for (Eigen::Index i = j; i < d; ++i) lower(i, j) *= scale(i);

@@ -72,8 +72,8 @@ Operand<Scalar> transposed(const ConstBlock<Scalar>& matrix) {
 // What becomes of the result: it is added to, or what it held is not read.
 enum class Result { add, set };
 
-// A tile of the result: up to `tile_registers` registers high, which leaves some for a column of `a` and an
-// entry of `b`.
+// A tile of the result: up to `tile_registers` registers high, which leaves some for a column of
+// `a` and an entry of `b`.
 inline constexpr int tile_registers = 3;
 inline constexpr int tile_columns = vector_registers == 32 ? 8 : 4;
 
@@ -161,10 +161,7 @@ class Product {
                       const Columns& columns_from, Index depth) {
     constexpr int height = registers * lanes;
     alignas(64) Scalar copy[std::size_t(longest * height)];
-    // Columns such powers of two apart share few places in the cache.
-    const bool crowded = a.column_step * Index(sizeof(Scalar)) % 1024 == 0;
-    const bool often = result.cols() > 4 * tile_columns;
-    if (a.row_step != 1 || result.rows() < height || (crowded && often)) {
+    if (a.row_step != 1 || result.rows() < height) {
       gather<height>(a, result.rows(), depth, copy);
       a = {copy, 1, height};
     }
