@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace scorematch::detail {
@@ -37,34 +38,33 @@ bool semidefinite_cholesky(Matrix& r, Scalar negligible) {
   return full_rank;
 }
 
-// An estimate from above of the smallest eigenvalue of C C^T: inverse iteration from the vector
-// that LINPACK's condition estimator starts with (Cline, Moler, Stewart and Wilkinson 1979). That
-// start is seldom off by more than a factor of ten: one step is enough where the estimate is then
-// far above `limit`. Cost O(d^2).
+// An estimate from above of the smallest eigenvalue of C C^T: inverse iteration from a vector of
+// pseudo-random entries, of which the eigenvector is unlikely to miss all but a part in 10^8. One
+// step is enough where the estimate is then as far above `limit`, and few where it is far. Cost
+// O(d^2).
 template <class Matrix>
 typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower, typename Matrix::Scalar limit) {
   using std::sqrt;
   using Scalar = typename Matrix::Scalar;
   const Eigen::Index d = lower.rows();
-  using Vector = Eigen::Matrix<Scalar, Matrix::RowsAtCompileTime, 1>;
-  Vector v = Vector::Zero(d);  // first the sums of the rows so far, then the solution
-  for (Eigen::Index k = 0; k < d; ++k) {
-    v(k) = (v(k) < 0 ? v(k) - Scalar(1) : v(k) + Scalar(1)) / lower(k, k);
-    const Scalar entry = v(k);
-    for (Eigen::Index i = k + 1; i < d; ++i) v(i) -= lower(i, k) * entry;
+  Eigen::Matrix<Scalar, Matrix::RowsAtCompileTime, 1> v(d);
+  std::uint32_t state = 1;
+  for (Eigen::Index i = 0; i < d; ++i) {
+    state = state * 1664525 + 1013904223;  // Knuth, TAOCP 2, 3.3.4
+    v(i) = static_cast<Scalar>(static_cast<std::int32_t>(state));
   }
-  solve_transposed_lower(lower, v);
   const auto norm = [&] {
     Scalar square(0);
     for (Eigen::Index i = 0; i < d; ++i) square += v(i) * v(i);
     return Scalar(sqrt(square));
   };
   Scalar size = norm();
-  for (int step = 0; step < 3 && (step == 0 || 1 < size * (10000 * limit)); ++step) {
+  for (int step = 0; step < 4; ++step) {
     for (Eigen::Index i = 0; i < d; ++i) v(i) /= size;
     solve_lower(lower, v);
     solve_transposed_lower(lower, v);
     size = norm();
+    if (size * limit < Scalar(step == 0 ? 1e-8 : 1e-4)) break;
   }
   return Scalar(1) / size;
 }
@@ -112,8 +112,8 @@ struct CovarianceRoot {
       semidefinite_cholesky(lower, negligible);
     }
     const Scalar limit = Scalar(d) * rounding;
-    singular = !positive_definite || (!(lower_bound_of_eigenvalues() > limit) &&
-                                      smallest_eigenvalue(lower, limit) <= limit);
+    singular = !positive_definite || !(lower_bound_of_eigenvalues() > limit ||
+                                       smallest_eigenvalue(lower, limit) > limit);
     for (Eigen::Index j = 0; j < d; ++j) {
       for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = Scalar(0);
       for (Eigen::Index i = j; i < d; ++i) lower(i, j) *= scale(i);
