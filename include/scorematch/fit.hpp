@@ -29,6 +29,48 @@ struct Fit {
   PerLane<typename F::Scalar, Status> status;  ///< `explain(status)` says it in a sentence
 };
 
+namespace detail {
+
+template <class Parameters>
+void require_start(const Parameters& start) {
+  using std::isfinite;
+  if (start.size() < 1) fail("start has 0 entries; expected at least 1");
+  int bad = 0;  // without a branch for each entry
+  for (Eigen::Index i = 0; i < start.size(); ++i) bad |= !all(start(i) - start(i) == 0);
+  for (Eigen::Index i = 0; bad != 0 && i < start.size(); ++i) {
+    for (int k = 0; k < lanes_of<typename Parameters::Scalar>; ++k) {
+      const auto value = lane_of(start(i), k);
+      if (!isfinite(value)) fail(entry("start", i, value), "; expected a finite value");
+    }
+  }
+}
+
+template <class Optimizer, class Obj, class Parameters, class Obs>
+Minimum<Parameters> minimize_from(const Optimizer& optimizer, Obj& objective,
+                                  const Parameters& start, Obs& observer) {
+  if constexpr (DetectsUnbounded<Obj>) {
+    const auto unbounded = objective.unbounded();
+    if (all(unbounded)) {
+      Parameters gradient(start.size());
+      const auto loss = objective(start, gradient);
+      Minimum<Parameters> at{start, loss, gradient_norm(gradient), {}, {}};
+      set_where(unbounded, at.status, Status::unbounded);
+      return at;
+    }
+  }
+  if constexpr (DetectsAmbiguity<Obj>) {
+    auto minimum = optimizer.minimize(objective, start, observer);
+    if (minimum.status == Status::converged && objective.ambiguous()) {
+      minimum.status = Status::ambiguous;
+    }
+    return minimum;
+  } else {
+    return optimizer.minimize(objective, start, observer);
+  }
+}
+
+}  // namespace detail
+
 /// Minimizes any objective from any start: the optimizers without families or samples.
 ///
 /// An objective that knows it has no minimum (`DetectsUnbounded`) returns the start as
@@ -46,39 +88,9 @@ template <class Obj, DenseExpression Start,
           Observer<typename Start::PlainObject> Obs = NoObserver>
 Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& objective,
                                               const Start& start, Obs&& observer = {}) {
-  using std::isfinite;
-  using Parameters = typename Start::PlainObject;
-  const Parameters& from = start;  // a copy only where `start` is an expression
-  if (from.size() < 1) detail::fail("start has 0 entries; expected at least 1");
-  int bad = 0;  // without a branch for each entry
-  for (Eigen::Index i = 0; i < from.size(); ++i) bad |= !all(from(i) - from(i) == 0);
-  for (Eigen::Index i = 0; bad != 0 && i < from.size(); ++i) {
-    for (int k = 0; k < lanes_of<typename Parameters::Scalar>; ++k) {
-      const auto value = detail::lane_of(from(i), k);
-      if (!isfinite(value)) {
-        detail::fail(detail::entry("start", i, value), "; expected a finite value");
-      }
-    }
-  }
-  if constexpr (DetectsUnbounded<Obj>) {
-    const auto unbounded = objective.unbounded();
-    if (all(unbounded)) {
-      Parameters gradient(from.size());
-      const auto loss = objective(from, gradient);
-      Minimum<Parameters> at{from, loss, detail::gradient_norm(gradient), {}, {}};
-      detail::set_where(unbounded, at.status, Status::unbounded);
-      return at;
-    }
-  }
-  if constexpr (DetectsAmbiguity<Obj>) {
-    auto minimum = optimizer.minimize(objective, from, observer);
-    if (minimum.status == Status::converged && objective.ambiguous()) {
-      minimum.status = Status::ambiguous;
-    }
-    return minimum;
-  } else {
-    return optimizer.minimize(objective, from, observer);
-  }
+  const typename Start::PlainObject& from = start;  // a copy only where `start` is an expression
+  detail::require_start(from);
+  return detail::minimize_from(optimizer, objective, from, observer);
 }
 
 namespace detail {
@@ -108,7 +120,8 @@ Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer,
            const SummaryOf<L, F>& summary, Obs&& observer = {}) {
   auto objective = loss.objective(family, summary);
   const typename F::Parameters& start = family.start();
-  auto minimum = scorematch::minimize(optimizer, objective, start, observer);
+  if constexpr (!ExactOptimizer<Optimizer>) detail::require_start(start);  // it is used
+  auto minimum = detail::minimize_from(optimizer, objective, start, observer);
   return {detail::distribution_at<Optimizer>(minimum, family, std::move(objective)),
           std::move(minimum.parameters),
           minimum.loss,

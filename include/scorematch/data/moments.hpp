@@ -82,14 +82,9 @@ class Moments {
   Matrix covariance() const {
     require_samples("covariance");
     Matrix result(dimension(), dimension());
-    for (Eigen::Index j = 0; j < dimension(); ++j) {
-      // Large columns begin where their registers do; `mirror_lower` writes what is above.
-      const Eigen::Index first = detail::unrolled<Matrix> ? j : j / 16 * 16;
-      for (Eigen::Index i = first; i < dimension(); ++i) {
-        result(i, j) = static_cast<Scalar>(sums_.scatter(i, j) / sums_.weight);
-      }
-    }
-    detail::mirror_lower(result);
+    detail::write_symmetric(result, [this](Eigen::Index i, Eigen::Index j) {
+      return static_cast<Scalar>(sums_.scatter(i, j) / sums_.weight);
+    });
     return result;
   }
 

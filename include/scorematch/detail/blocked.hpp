@@ -170,6 +170,18 @@ void mirror_lower(Matrix& matrix) {
                  [&](Index j, Index columns) { mirror(matrix, j, columns); });
 }
 
+// Strip by strip, each mirrored while it is in the cache; its columns begin where their registers
+// do.
+template <class Matrix, class Entry>
+void write_symmetric(Matrix& matrix, Entry&& entry) {
+  for_each_piece(0, matrix.cols(), edge, [&](Index j, Index columns) {
+    for (Index k = j; k < j + columns; ++k) {
+      for (Index i = j; i < matrix.rows(); ++i) matrix(i, k) = entry(i, k);
+    }
+    mirror(matrix, j, columns);
+  });
+}
+
 template <class Matrix>
 void gram_of_rows(const Matrix& a, Matrix& result) {
   const Index d = a.rows();
@@ -395,8 +407,13 @@ void pack_below(const Matrix& matrix, typename Matrix::Scalar* to) {
     transpose(matrix.data() + i + j * matrix.outerStride(), matrix.outerStride(), rows, columns,
               rows_of_tile.data(), Index(edge));
     for (Index k = i; k < i + rows; ++k) {
-      std::copy_n(rows_of_tile.data() + (k - i) * edge, (std::min)(columns, k - j),
-                  to + k * (k - 1) / 2 + j);
+      const auto* from = rows_of_tile.data() + (k - i) * edge;
+      auto* place = to + k * (k - 1) / 2 + j;
+      if (j < i) {
+        std::copy_n(from, edge, place);
+      } else {
+        std::copy_n(from, (std::min)(columns, k - j), place);
+      }
     }
   });
 }

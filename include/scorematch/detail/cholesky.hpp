@@ -112,26 +112,29 @@ struct CovarianceRoot {
       semidefinite_cholesky(lower, negligible);
     }
     const Scalar limit = Scalar(d) * rounding;
-    singular = !positive_definite || !(lower_bound_of_eigenvalues() > limit ||
-                                       smallest_eigenvalue(lower, limit) > limit);
+    singular = !positive_definite ||
+               !(lower_bound_of_eigenvalues() > limit || smallest_eigenvalue(lower, limit) > limit);
     for (Eigen::Index j = 0; j < d; ++j) {
+      for (Eigen::Index i = first_row(j); i < d; ++i) lower(i, j) *= scale(i);
       for (Eigen::Index i = 0; i < j; ++i) lower(i, j) = Scalar(0);
-      for (Eigen::Index i = j; i < d; ++i) lower(i, j) *= scale(i);
     }
   }
 
  private:
-  // The lower triangle of R.
+  // Where loops over column j begin: large columns where their registers do, above the diagonal.
+  static Eigen::Index first_row(Eigen::Index j) { return unrolled<Matrix> ? j : j / 16 * 16; }
+
+  // R, of which the lower triangle counts.
   void write_correlation(const Matrix& covariance, const Vector& scale) {
     const Eigen::Index d = covariance.rows();
     Vector inverse(d);
     for (Eigen::Index i = 0; i < d; ++i)
       inverse(i) = scale(i) > 0 ? Scalar(1) / scale(i) : Scalar(0);
     for (Eigen::Index j = 0; j < d; ++j) {
-      lower(j, j) = scale(j) > 0 ? Scalar(1) : Scalar(0);
-      for (Eigen::Index i = j + 1; i < d; ++i) {
+      for (Eigen::Index i = first_row(j); i < d; ++i) {
         lower(i, j) = covariance(i, j) * inverse(i) * inverse(j);
       }
+      lower(j, j) = scale(j) > 0 ? Scalar(1) : Scalar(0);
     }
   }
 

@@ -70,6 +70,22 @@ EIGEN_ALWAYS_INLINE void mirror_lower(Matrix& matrix) {
   }
 }
 
+// Writes entry(i, j) at and below the diagonal and its copy above, symmetric to the bit. Large
+// sizes ask for some entries above it too.
+template <class Matrix, class Entry>
+EIGEN_ALWAYS_INLINE void write_symmetric(Matrix& matrix, Entry&& entry) {
+  if constexpr (unrolled<Matrix>) {
+    for (int j = 0; j < int(Matrix::ColsAtCompileTime); ++j) {
+      for (int i = j; i < int(Matrix::ColsAtCompileTime); ++i) {
+        matrix(i, j) = entry(i, j);
+        matrix(j, i) = matrix(i, j);
+      }
+    }
+  } else {
+    blocked::write_symmetric(matrix, entry);
+  }
+}
+
 // inverse = lower^-1, of which `inverse` has to hold the zeros above the diagonal before. Cost
 // d^3 / 3 flops.
 template <class Matrix>
