@@ -151,17 +151,14 @@ void multiply_lower(const Matrix& a, const Matrix& b, Matrix& result) {
   });
 }
 
-// Copies the columns from j to j + columns, below the diagonal, to above it.
+// Writes the columns from j to j + columns, above the diagonal, from the rows left of it.
 template <class Matrix>
 void mirror(Matrix& matrix, Index j, Index columns) {
-  const Index d = matrix.rows();
   const Index stride = matrix.outerStride();
+  transpose(matrix.data() + j, stride, columns, j, matrix.data() + j * stride, stride);
   for (Index k = j + 1; k < j + columns; ++k) {
     for (Index l = j; l < k; ++l) matrix(l, k) = matrix(k, l);
   }
-  const Index below = j + columns;
-  transpose(&matrix.coeffRef(0, 0) + below + j * stride, stride, d - below, columns,
-            &matrix.coeffRef(0, 0) + j + below * stride, stride);
 }
 
 template <class Matrix>
