@@ -276,6 +276,47 @@ TEST_CASE("a matrix that misleads the first estimate of its smallest eigenvalue 
   CHECK(root.singular);
 }
 
+template <int Dim>
+void check_judgement(int d) {
+  CAPTURE(d);
+  using Root = detail::CovarianceRoot<double, Dim>;
+  using Covariance = typename Root::Matrix;
+  // A covariance that is not finite is never taken for a number.
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+        -std::numeric_limits<double>::infinity()}) {
+    for (int j = 0; j < d; ++j) {
+      for (int i = j + 1; i < d; ++i) {
+        Covariance covariance = Covariance::Identity(d, d);
+        covariance(i, j) = covariance(j, i) = bad;
+        const Root root(covariance);
+        CHECK_FALSE(root.positive_definite);
+        CHECK(root.singular);
+        CHECK(root.lower.isZero(0));
+      }
+    }
+  }
+  // All eigenvalues but one are equal: no matrix of that determinant and trace has a larger
+  // smallest one.
+  const double limit = 4 * d * std::numeric_limits<double>::epsilon();
+  for (const double smallest : {limit / 2, 2 * limit, 1e3 * limit, 1e6 * limit}) {
+    if (d == 1) continue;
+    CAPTURE(smallest);
+    const double correlation = -(1 - smallest) / (d - 1);
+    Covariance covariance = Covariance::Constant(d, d, correlation);
+    covariance.diagonal().setOnes();
+    CHECK(Root(covariance).singular == (smallest < limit));
+  }
+}
+
+TEST_CASE("a covariance is singular where its smallest eigenvalue is rounding") {
+  check_judgement<1>(1);
+  check_judgement<2>(2);
+  check_judgement<3>(3);
+  check_judgement<8>(8);
+  for (const int d : {1, 2, 3, 15, 16, 17, 33, 50}) check_judgement<Eigen::Dynamic>(d);
+}
+
 // In memory that held something else before.
 template <int Dim>
 void check_large_fixed_size(Rng& rng) {
