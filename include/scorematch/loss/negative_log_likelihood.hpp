@@ -40,7 +40,7 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
     auto&& at = this->workspace();
     const Scalar result = value(theta, at);
     const auto inside = result < Base::outside();
-    if (any(inside)) write_gradient(at, gradient);
+    if (Base::worth_going_on(inside)) write_gradient(at, gradient);
     if (!all(inside)) detail::fill_where(!inside, gradient, Scalar(Base::outside()));
     return result;
   }
@@ -66,7 +66,7 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
 
   EIGEN_ALWAYS_INLINE Scalar value(const Parameters& theta, Workspace& at) const {
     const auto inside = this->whiten(theta, 2, at);
-    if (!any(inside)) return Base::outside();
+    if (!Base::worth_going_on(inside)) return Base::outside();
     const Eigen::Index d = this->family_.dimension();
     Scalar sum(constant());
     for (Eigen::Index i = 0; i < d; ++i) sum += theta(d + i) - at.error(i, i) / 2;

@@ -44,7 +44,7 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
     auto&& at = this->workspace();
     const Scalar result = value(theta, at);
     const auto inside = result < Base::outside();
-    if (any(inside)) write_gradient(at, gradient);
+    if (Base::worth_going_on(inside)) write_gradient(at, gradient);
     if (!all(inside)) detail::fill_where(!inside, gradient, Scalar(Base::outside()));
     return result;
   }
@@ -64,7 +64,7 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   // Leaves B in at.first.
   EIGEN_ALWAYS_INLINE Scalar value(const Parameters& theta, Workspace& at) const {
     const auto inside = this->whiten(theta, 3, at);
-    if (!any(inside)) return Base::outside();
+    if (!Base::worth_going_on(inside)) return Base::outside();
     auto& inner = at.first;
     detail::gram_of_rows(at.inverse, inner);
     const Scalar trace = detail::trace_with_product(inner, at.error);  // of B + B E
