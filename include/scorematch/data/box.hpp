@@ -34,7 +34,7 @@ class Box {
       detail::fail(
           "Box: lower is ", lower.rows(), " x ", lower.cols(), ", upper is ", upper.rows(), " x ",
           upper.cols(), "; expected two columns of ",
-          Dim == Eigen::Dynamic ? std::string("the same length, at least 1") : detail::to_text(Dim),
+          Dim == Eigen::Dynamic ? std::string("the same length, at least 1") : detail::text_of(Dim),
           Dim == Eigen::Dynamic ? "" : " entries");
     }
     lower_ = lower.matrix();
@@ -52,7 +52,7 @@ class Box {
   static Box positive_orthant(Eigen::Index dimension) {
     if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
       detail::fail("Box::positive_orthant: dimension = ", dimension, "; expected ",
-                   Dim == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(Dim));
+                   detail::size_text(Dim));
     }
     return Box(Vector::Zero(dimension),
                Vector::Constant(dimension, std::numeric_limits<Scalar>::infinity()));

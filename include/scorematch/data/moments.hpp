@@ -210,8 +210,7 @@ class Moments {
 
   static void require_dimension(Eigen::Index dimension) {
     if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
-      detail::fail("Moments: dimension = ", dimension, "; expected ",
-                   Dim == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(Dim));
+      detail::fail("Moments: dimension = ", dimension, "; expected ", detail::size_text(Dim));
     }
   }
 

@@ -180,8 +180,7 @@ class QuadraticForm {
 
   static void require_size(Eigen::Index size) {
     if (size < 1 || (K != Eigen::Dynamic && size != K)) {
-      detail::fail("QuadraticForm: size = ", size, "; expected ",
-                   K == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(K));
+      detail::fail("QuadraticForm: size = ", size, "; expected ", detail::size_text(K));
     }
   }
 

@@ -47,8 +47,7 @@ class SampleSet {
   /// No samples yet, of `dimension` coordinates (which must be Dim where that is fixed).
   explicit SampleSet(Eigen::Index dimension) : dimension_(dimension) {
     if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
-      detail::fail("SampleSet: dimension = ", dimension, "; expected ",
-                   Dim == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(Dim));
+      detail::fail("SampleSet: dimension = ", dimension, "; expected ", detail::size_text(Dim));
     }
   }
 

@@ -2,6 +2,8 @@
 // also where a build that the library cannot be right under is refused.
 #pragma once
 
+#include <Eigen/Core>
+
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -16,29 +18,43 @@
 
 namespace scorematch::detail {
 
+// Not inlined, for C++20 has every user compile what is inlined of std::string.
+EIGEN_DONT_INLINE inline void append(std::string& sentence, const char* words) {
+  sentence += words;
+}
+inline void append(std::string& sentence, const std::string& words) {
+  append(sentence, words.c_str());
+}
 template <class Number>
-std::string to_text(const Number& number) {
+requires std::is_arithmetic_v<Number> EIGEN_DONT_INLINE void append(std::string& sentence,
+                                                                    Number number) {
+  char buffer[48];
   if constexpr (std::is_integral_v<Number>) {
-    return std::to_string(number);
+    std::snprintf(buffer, sizeof buffer, "%lld", static_cast<long long>(number));
   } else {
-    char buffer[48];
     std::snprintf(buffer, sizeof buffer, "%.9Lg", static_cast<long double>(number));
-    return buffer;
   }
+  append(sentence, buffer);
 }
 
-inline void append(std::string& sentence, const std::string& words) { sentence += words; }
-inline void append(std::string& sentence, const char* words) { sentence += words; }
-template <class Number>
-requires std::is_arithmetic_v<Number>
-void append(std::string& sentence, Number number) { sentence += to_text(number); }
+// The parts, words and numbers, as one text.
+template <class... Parts>
+std::string text_of(const Parts&... parts) {
+  std::string text;
+  (append(text, parts), ...);
+  return text;
+}
+
+// What is expected of a size that may be fixed.
+inline std::string size_text(int fixed) {
+  return fixed == Eigen::Dynamic ? text_of("at least 1") : text_of(fixed);
+}
 
 // Throws std::invalid_argument with the parts, words and numbers, as one sentence. Without
 // exceptions, prints the sentence and aborts.
 template <class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
-  std::string sentence = "scorematch: ";
-  (append(sentence, parts), ...);
+  std::string sentence = text_of("scorematch: ", parts...);
 #if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
   throw std::invalid_argument(sentence);
 #else
@@ -51,15 +67,13 @@ template <class... Parts>
 // "samples(row 1, column 7) = nan"
 template <class Number, class Index>
 std::string entry(const char* argument, Index row, Index column, const Number& value) {
-  std::string text = argument;
-  return text + "(row " + to_text(row) + ", column " + to_text(column) + ") = " + to_text(value);
+  return text_of(argument, "(row ", row, ", column ", column, ") = ", value);
 }
 
 // "start(3) = nan"
 template <class Number, class Index>
 std::string entry(const char* argument, Index index, const Number& value) {
-  std::string text = argument;
-  return text + "(" + to_text(index) + ") = " + to_text(value);
+  return text_of(argument, "(", index, ") = ", value);
 }
 
 // Calls `call`; what it refuses is refused with "blocks[7]: " in front.

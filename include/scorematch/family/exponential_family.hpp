@@ -236,7 +236,7 @@ class ExponentialFamily {
   static void require_size(const char* what, Eigen::Index size, int fixed) {
     if (size < 1 || (fixed != Eigen::Dynamic && size != fixed)) {
       detail::fail("ExponentialFamily: ", what, " = ", size, "; expected ",
-                   fixed == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(fixed));
+                   detail::size_text(fixed));
     }
   }
 

@@ -45,7 +45,7 @@ class GaussianFamily {
   explicit GaussianFamily(Eigen::Index dimension) : dimension_(dimension) {
     if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
       detail::fail("GaussianFamily: dimension = ", dimension, "; expected ",
-                   Dim == Eigen::Dynamic ? std::string("at least 1") : detail::to_text(Dim));
+                   detail::size_text(Dim));
     }
   }
 
