@@ -191,7 +191,9 @@ class Moments {
       for (Eigen::Index i = 0; i < shift.size(); ++i) {
         shift(i) = (other.pivot(i) - pivot(i)) + (other.offset(i) - offset(i));
       }
-      scatter += other.scatter;
+      for (Eigen::Index j = 0; j < shift.size(); ++j) {
+        for (Eigen::Index i = j; i < shift.size(); ++i) scatter(i, j) += other.scatter(i, j);
+      }
       shift_mean(shift, other.weight);
     }
 

@@ -28,9 +28,9 @@ struct BlockSums {
 
   BlockSums& operator+=(const BlockSums& other) {
     weight += other.weight;
-    first += other.first;
     // Entry by entry: loading registers of entries just written one by one would stall.
     for (int j = 0; j < Dim; ++j) {
+      first(j) += other.first(j);
       for (int i = j; i < Dim; ++i) second(i, j) += other.second(i, j);
     }
     return *this;
@@ -234,17 +234,19 @@ BlockSums<Sum, Dim> block_sums(const Eigen::Matrix<Sum, Dim, 1>& centre, const S
   return sums;
 }
 
-// Of every `step`-th sample, in each coordinate, the value nearest to `from + shift`. A value that
+// Of every `step`-th sample, in each coordinate, the value nearest to `from + total / weight`. A value that
 // a sample has, so that subtracting it from others at the same offset does not round.
 template <class Sum, int Dim, class Scalar, class Weights>
 Eigen::Matrix<Sum, Dim, 1> nearest_values(const Eigen::Matrix<Sum, Dim, 1>& from,
-                                          const Eigen::Matrix<Sum, Dim, 1>& shift,
+                                          const Eigen::Matrix<Sum, Dim, 1>& total, Sum weight,
                                           const Scalar* samples, Eigen::Index count,
                                           Eigen::Index step, const Weights& weights) {
   using std::abs;
+  Eigen::Matrix<Sum, Dim, 1> shift;
+  for (int i = 0; i < Dim; ++i) shift(i) = total(i) / weight;
   Eigen::Matrix<Sum, Dim, 1> nearest = from;
-  Eigen::Matrix<Sum, Dim, 1> least =
-      Eigen::Matrix<Sum, Dim, 1>::Constant((std::numeric_limits<Sum>::max)());
+  Eigen::Matrix<Sum, Dim, 1> least;
+  for (int i = 0; i < Dim; ++i) least(i) = (std::numeric_limits<Sum>::max)();
   for (Eigen::Index k = 0; k < count; k += step) {
     if constexpr (Weights::weighted) {
       if (!(weights(k) > 0)) continue;
@@ -282,7 +284,7 @@ Eigen::Matrix<Sum, Dim, 1> guess_centre(const Scalar* samples, Eigen::Index coun
     seen += Sum(1);
   }
   if (seen == 0) return origin;
-  return nearest_values<Sum, Dim>(origin, total / seen, samples, count, step, weights);
+  return nearest_values<Sum, Dim>(origin, total, seen, samples, count, step, weights);
 }
 
 // Sums about a centre within one standard deviation or so of the mean, which is put into `centre`.
@@ -293,7 +295,7 @@ BlockSums<Sum, Dim> recentred_block_sums(Eigen::Matrix<Sum, Dim, 1>& centre, con
   BlockSums<Sum, Dim> sums = block_sums(centre, samples, count, weights);
   if (sums.centred()) return sums;
   // The value nearest to the mean of all is within one standard deviation of it.
-  centre = nearest_values<Sum, Dim>(centre, sums.first / sums.weight, samples, count, 1, weights);
+  centre = nearest_values<Sum, Dim>(centre, sums.first, sums.weight, samples, count, 1, weights);
   return block_sums(centre, samples, count, weights);
 }
 
