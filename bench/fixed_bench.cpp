@@ -28,7 +28,7 @@ template <int d>
 sm::Moments<double, d> moments() {
   sm::Moments<double, d> result;
   if constexpr (d == 2) {
-    result.add(notebook::samples().cast<double>());
+    result.add(notebook::samples());
   } else {
     std::mt19937_64 rng(1);
     std::normal_distribution<double> normal;

@@ -28,9 +28,8 @@ double largest_difference(const sm::Gaussian<double, 2>& a, const sm::Gaussian<d
 }
 
 void run(const std::string& directory) {
-  const Eigen::Matrix2Xd samples = notebook::samples().cast<double>();
-  const sm::Gaussian<double, 2> truth(notebook::true_mean().cast<double>(),
-                                      notebook::true_covariance().cast<double>());
+  const Eigen::Matrix2Xd samples = notebook::samples();
+  const sm::Gaussian<double, 2> truth(notebook::true_mean(), notebook::true_covariance());
   std::printf("n_spins = 2, n_data = %td, seed = 1\n", samples.cols());
   report("true", truth);
 

@@ -289,7 +289,7 @@ TEST_CASE("small exponential families of fixed size allocate nothing") {
 }
 
 TEST_CASE("the notebook's fit allocates nothing") {
-  const auto samples = notebook::samples();
+  const Eigen::Matrix2Xf samples = notebook::samples().cast<float>();
   const NoAllocation guard;
   const auto fit =
       sm::fit(sm::GaussianFamily<float, 2>{}, sm::ScoreMatchingLoss{},

@@ -129,10 +129,10 @@ TEST_CASE("the loss the notebook records is the one a step leaves from") {
   sm::LossHistory<> history;
   const auto fit = sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{},
                            sm::GradientDescent{.learning_rate = 1e-3, .max_iterations = 4000},
-                           notebook::samples().cast<double>(), history);
+                           notebook::samples(), history);
   REQUIRE(history.losses.size() == 4000);
   // At zero parameters the model is the standard normal: J = mean |x|^2 / 2 - 2.
-  const double start = notebook::samples().cast<double>().squaredNorm() / 100 - 2;
+  const double start = notebook::samples().squaredNorm() / 100 - 2;
   CHECK(history.losses.front() == doctest::Approx(start).epsilon(1e-12));
   CHECK(std::is_sorted(history.losses.rbegin(), history.losses.rend()));
   CHECK(fit.loss < history.losses.back());
@@ -158,13 +158,13 @@ TEST_CASE("the samples are those of seed 1") {
   CHECK(sample_key == Key{0x61f15a13, 0x246fe96d});
 
   const Eigen::Vector2f mean(unit_uniform(bits(mean_key, 0)), unit_uniform(bits(mean_key, 1)));
-  CHECK(relative_difference(notebook::true_mean(), mean) <= 1e-7);
+  CHECK(relative_difference(notebook::true_mean().cast<float>().eval(), mean) <= 1e-7);
   Eigen::Matrix2f t;
   for (Eigen::Index k = 0; k < 4; ++k) {
     t(k / 2, k % 2) = unit_uniform(bits(factor_key, std::uint64_t(k)));
   }
   const Eigen::Matrix2f covariance = t * t.transpose();
-  CHECK(relative_difference(notebook::true_covariance(), covariance) <= 2e-7);
+  CHECK(relative_difference(notebook::true_covariance().cast<float>().eval(), covariance) <= 2e-7);
   const Eigen::Matrix2f lower = covariance.llt().matrixL();
   Eigen::Matrix2Xf samples(2, 50);
   for (Eigen::Index j = 0; j < 50; ++j) {
@@ -173,7 +173,7 @@ TEST_CASE("the samples are those of seed 1") {
     samples.col(j) = mean + lower * z;
   }
   // Float arithmetic in another order: a few units in the last place.
-  CHECK((samples - notebook::samples()).cwiseAbs().maxCoeff() <= 5e-7F);
+  CHECK((samples - notebook::samples().cast<float>()).cwiseAbs().maxCoeff() <= 5e-7F);
 }
 
 #ifdef NOTEBOOK_EXECUTABLE

@@ -54,7 +54,7 @@ int main() {
   std::fprintf(stderr, "built with assertions on: figures would mean nothing\n");
   return 1;
 #endif
-  const Eigen::Matrix2Xd samples = notebook::samples().cast<double>();
+  const Eigen::Matrix2Xd samples = notebook::samples();
   const sm::GradientDescent descent{.learning_rate = 1e-3, .max_iterations = steps};
   const sm::GradientDescent few{.learning_rate = 1e-3, .max_iterations = few_steps};
   const auto fitted = fit(samples, descent);

@@ -1,4 +1,5 @@
-// The founding notebook's data: what its seed, 1, gives in float32 (nine digits round-trip one).
+// The founding notebook's data: what its seed, 1, gives in float32 (nine digits round-trip one),
+// as doubles of the same value.
 // tests/notebook_test.cpp makes the same numbers from the seed.
 #pragma once
 
@@ -6,16 +7,18 @@
 
 namespace notebook {
 
-inline Eigen::Vector2f true_mean() { return {0.40364635F, 0.548895F}; }
+inline Eigen::Vector2d true_mean() { return {double(0.40364635F), double(0.548895F)}; }
 
-inline Eigen::Matrix2f true_covariance() {
-  Eigen::Matrix2f covariance;
-  covariance << 0.7159164F, 0.21423683F, 0.21423683F, 0.12737265F;
+inline Eigen::Matrix2d true_covariance() {
+  Eigen::Matrix2d covariance;
+  covariance(0, 0) = double(0.7159164F);
+  covariance(0, 1) = covariance(1, 0) = double(0.21423683F);
+  covariance(1, 1) = double(0.12737265F);
   return covariance;
 }
 
 // 2 x 50: one sample per column.
-inline Eigen::Matrix2Xf samples() {
+inline Eigen::Matrix2Xd samples() {
   // clang-format off
   static constexpr float values[50 * 2] = {
       0.496331096F, 0.41362977F,
@@ -70,7 +73,9 @@ inline Eigen::Matrix2Xf samples() {
       1.20690882F, 0.914363801F,
   };
   // clang-format on
-  return Eigen::Map<const Eigen::Matrix2Xf>(values, 2, 50);
+  Eigen::Matrix2Xd result(2, 50);
+  for (int k = 0; k < 50 * 2; ++k) result(k % 2, k / 2) = double(values[k]);
+  return result;
 }
 
 }  // namespace notebook

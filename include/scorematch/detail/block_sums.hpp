@@ -234,8 +234,8 @@ BlockSums<Sum, Dim> block_sums(const Eigen::Matrix<Sum, Dim, 1>& centre, const S
   return sums;
 }
 
-// Of every `step`-th sample, in each coordinate, the value nearest to `from + total / weight`. A value that
-// a sample has, so that subtracting it from others at the same offset does not round.
+// Of every `step`-th sample, in each coordinate, the value nearest to `from + total / weight`. A
+// value that a sample has, so that subtracting it from others at the same offset does not round.
 template <class Sum, int Dim, class Scalar, class Weights>
 Eigen::Matrix<Sum, Dim, 1> nearest_values(const Eigen::Matrix<Sum, Dim, 1>& from,
                                           const Eigen::Matrix<Sum, Dim, 1>& total, Sum weight,
