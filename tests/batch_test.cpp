@@ -303,6 +303,43 @@ TEST_CASE("packs fit as a scalar of their own: lanes of a lockstep simulation") 
   CHECK(moments.count()[0] == 60);
 }
 
+TEST_CASE("packs of a dimension known at run time fit as each lane alone") {
+  Rng rng(14);
+  const Eigen::Index d = 19;  // more than a tile
+  const sm::GaussianFamily<P8> family(d);
+  sm::Moments<P8> moments(d);
+  std::vector<sm::Moments<double>> alone(8, sm::Moments<double>(d));
+  for (int n = 0; n < 60; ++n) {
+    Eigen::Matrix<P8, Eigen::Dynamic, 1> x(d);
+    for (Eigen::Index i = 0; i < d; ++i) x(i) = pack_of<P8>(rng);
+    if (n >= 10) {
+      for (Eigen::Index i = 0; i < d; ++i) x(i).set(3, 0.5);  // too few samples in this lane
+    }
+    moments.add(x);
+    for (int k = 0; k < 8; ++k) {
+      alone[std::size_t(k)].add(
+          Eigen::VectorXd::NullaryExpr(d, [&](Eigen::Index i) { return x(i)[k]; }));
+    }
+  }
+  const auto check = [&](const auto& loss, const auto& optimizer) {
+    const auto together = sm::fit(family, loss, optimizer, moments);
+    for (int k = 0; k < 8; ++k) {
+      CAPTURE(k);
+      const auto lane = std::size_t(k);
+      const auto single = sm::fit(sm::GaussianFamily<double>(d), loss, optimizer, alone[lane]);
+      CHECK(together.status[lane] == single.status);
+      CHECK(together.iterations[lane] == single.iterations);
+      CHECK(together.distribution[lane].covariance().isApprox(single.distribution.covariance(),
+                                                              1e-12));
+      CHECK(std::abs(together.loss[k] - single.loss) <= 1e-12 * std::abs(single.loss));
+    }
+    CHECK(together.status[3] == sm::Status::unbounded);
+  };
+  check(sm::ScoreMatchingLoss{}, sm::ClosedForm{});
+  check(sm::NegativeLogLikelihood{}, sm::ClosedForm{});
+  check(sm::ScoreMatchingLoss{}, sm::GradientDescent{.learning_rate = 1e-2, .max_iterations = 50});
+}
+
 TEST_CASE("a batch names the problem that it refuses") {
   const sm::GaussianFamily<double, 2> family;
   const auto refused = [&](const std::vector<Eigen::Matrix2Xd>& blocks) {

@@ -276,6 +276,48 @@ TEST_CASE("a matrix that misleads the first estimate of its smallest eigenvalue 
   CHECK(root.singular);
 }
 
+// Inverse and factor in numbers of other kinds, beside the definition: L X = I, C C^T = S.
+template <class Scalar>
+void check_triangles() {
+  using Full = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+  using Lane = sm::LaneOf<Scalar>;
+  Rng rng(5);
+  for (const int d : {1, 7, 15, 16, 17, 31, 48, 49, 65, 100}) {
+    CAPTURE(d);
+    Full l(d, d);
+    std::array<Matrix, std::size_t(sm::lanes_of<Scalar>)> exact;
+    for (int k = 0; k < sm::lanes_of<Scalar>; ++k) {
+      Matrix& lower = exact[std::size_t(k)];
+      lower = random_lower(d, rng).cast<float>().cast<double>();
+      detail::set_lane(l, k, lower.cast<Lane>().eval());
+    }
+    Full inverse = Full::Constant(d, d, Scalar(0));
+    detail::invert_lower(l, inverse);
+    const Scalar square = detail::squared_norm_of_inverse(l);
+    const Lane rounding = Lane(10 * d) * std::numeric_limits<Lane>::epsilon();
+    for (int k = 0; k < sm::lanes_of<Scalar>; ++k) {
+      const auto x = detail::lane_of(inverse, k);
+      const auto lower = exact[std::size_t(k)].template cast<Lane>().eval();
+      const auto identity = Eigen::Matrix<Lane, -1, -1>::Identity(d, d);
+      CHECK((lower * x - identity).norm() <= rounding * (1 + lower.norm() * x.norm()));
+      CHECK(std::abs(detail::lane_of(square, k) - x.squaredNorm()) <= rounding * x.squaredNorm());
+    }
+    if constexpr (sm::lanes_of<Scalar> == 1) {
+      const Full covariance = l * l.transpose();
+      const detail::CovarianceRoot<Scalar, Eigen::Dynamic> root(covariance);
+      CHECK(root.positive_definite);
+      CHECK((root.lower * root.lower.transpose() - covariance).norm() <=
+            rounding * covariance.norm());
+    }
+  }
+}
+
+TEST_CASE("inverse and factor, in float") { check_triangles<float>(); }
+TEST_CASE("inverse and factor, in numbers without vector registers") {
+  check_triangles<long double>();
+}
+TEST_CASE("the inverse, in packs") { check_triangles<sm::Pack<double, 4>>(); }
+
 template <int Dim>
 void check_judgement(int d) {
   CAPTURE(d);
