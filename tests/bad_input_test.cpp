@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -377,4 +379,15 @@ TEST_CASE("a bad start") {
   }
   check_message(message_of([&] { sm::minimize(sm::Adam{}, bowl, Eigen::VectorXd(0)); }),
                 {"start has 0 entries"});
+}
+
+TEST_CASE("numbers of every kind stand in a sentence as they are") {
+  CHECK(sm::detail::text_of("n = ", std::numeric_limits<std::uint64_t>::max()) ==
+        "n = 18446744073709551615");
+  CHECK(sm::detail::text_of(std::numeric_limits<std::int64_t>::min(), ", ", -1) ==
+        "-9223372036854775808, -1");
+  CHECK(sm::detail::text_of(0.1F, " ", -1e300, " ", std::numeric_limits<long double>::infinity()) ==
+        "0.100000001 -1e+300 inf");
+  CHECK(sm::detail::size_text(3) == "3");
+  CHECK(sm::detail::size_text(Eigen::Dynamic) == "at least 1");
 }

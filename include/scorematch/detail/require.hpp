@@ -29,7 +29,9 @@ template <class Number>
 requires std::is_arithmetic_v<Number> EIGEN_DONT_INLINE void append(std::string& sentence,
                                                                     Number number) {
   char buffer[48];
-  if constexpr (std::is_integral_v<Number>) {
+  if constexpr (std::is_unsigned_v<Number>) {
+    std::snprintf(buffer, sizeof buffer, "%llu", static_cast<unsigned long long>(number));
+  } else if constexpr (std::is_integral_v<Number>) {
     std::snprintf(buffer, sizeof buffer, "%lld", static_cast<long long>(number));
   } else {
     std::snprintf(buffer, sizeof buffer, "%.9Lg", static_cast<long double>(number));
