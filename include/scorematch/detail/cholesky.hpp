@@ -122,7 +122,9 @@ struct CovarianceRoot {
 
  private:
   // Where loops over column j begin: large columns where their registers do, above the diagonal.
-  static Eigen::Index first_row(Eigen::Index j) { return unrolled<Matrix> ? j : j / 16 * 16; }
+  static Eigen::Index first_row(Eigen::Index j) {
+    return unrolled<Matrix> ? j : j / blocked::edge * blocked::edge;
+  }
 
   // R, of which the lower triangle counts.
   void write_correlation(const Matrix& covariance, const Vector& scale) {
