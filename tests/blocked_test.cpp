@@ -143,7 +143,7 @@ void check_products() {
     CAPTURE(s.rows);
     CAPTURE(s.columns);
     CAPTURE(s.depth);
-    // A column of 128 doubles, or 256 floats, is a step that makes the product copy.
+    // Columns a power of two apart.
     const Eigen::Index stride = 1024 / Eigen::Index(sizeof(Scalar)) * 2;
     const Full a = draw(stride, s.depth + 1);
     const Full at = draw(s.depth + 2, s.rows + 1);
@@ -357,6 +357,30 @@ TEST_CASE("a covariance is singular where its smallest eigenvalue is rounding") 
   check_judgement<3>(3);
   check_judgement<8>(8);
   for (const int d : {1, 2, 3, 15, 16, 17, 33, 50}) check_judgement<Eigen::Dynamic>(d);
+}
+
+TEST_CASE("no row of signs hides from the estimate of the smallest eigenvalue") {
+  for (const int d : {64, 130, 512}) {
+    const int signs = d == 130 ? 128 : d;
+    for (const int row : {1, 3, 125, 126, 403, 511}) {
+      if (row >= signs) continue;
+      CAPTURE(d);
+      CAPTURE(row);
+      Vector null = Vector::Zero(d);
+      for (int i = 0; i < signs; ++i) {
+        const int bits = i & row;
+        int parity = 0;
+        for (int bit = 0; bit < 10; ++bit) parity ^= bits >> bit & 1;
+        null(i + d - signs) = (parity != 0 ? -1 : 1) / std::sqrt(double(signs));
+      }
+      const double limit = 4 * d * std::numeric_limits<double>::epsilon();
+      for (const double smallest : {limit / 10, 10 * limit}) {
+        const Matrix covariance = Matrix::Identity(d, d) - (1 - smallest) * null * null.transpose();
+        const detail::CovarianceRoot<double, Eigen::Dynamic> root(covariance);
+        CHECK(root.singular == (smallest < limit));
+      }
+    }
+  }
 }
 
 // In memory that held something else before.

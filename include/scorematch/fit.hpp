@@ -32,9 +32,8 @@ struct Fit {
 namespace detail {
 
 template <class Parameters>
-void require_start(const Parameters& start) {
+void require_finite_start(const Parameters& start) {
   using std::isfinite;
-  if (start.size() < 1) fail("start has 0 entries; expected at least 1");
   int bad = 0;  // without a branch for each entry
   for (Eigen::Index i = 0; i < start.size(); ++i) bad |= !all(start(i) - start(i) == 0);
   for (Eigen::Index i = 0; bad != 0 && i < start.size(); ++i) {
@@ -48,6 +47,7 @@ void require_start(const Parameters& start) {
 template <class Optimizer, class Obj, class Parameters, class Obs>
 Minimum<Parameters> minimize_from(const Optimizer& optimizer, Obj& objective,
                                   const Parameters& start, Obs& observer) {
+  if (start.size() < 1) fail("start has 0 entries; expected at least 1");
   if constexpr (DetectsUnbounded<Obj>) {
     const auto unbounded = objective.unbounded();
     if (all(unbounded)) {
@@ -89,7 +89,7 @@ template <class Obj, DenseExpression Start,
 Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& objective,
                                               const Start& start, Obs&& observer = {}) {
   const typename Start::PlainObject& from = start;  // a copy only where `start` is an expression
-  detail::require_start(from);
+  detail::require_finite_start(from);
   return detail::minimize_from(optimizer, objective, from, observer);
 }
 
@@ -120,7 +120,7 @@ Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer,
            const SummaryOf<L, F>& summary, Obs&& observer = {}) {
   auto objective = loss.objective(family, summary);
   const typename F::Parameters& start = family.start();
-  if constexpr (!ExactOptimizer<Optimizer>) detail::require_start(start);  // it is used
+  if constexpr (!ExactOptimizer<Optimizer>) detail::require_finite_start(start);
   auto minimum = detail::minimize_from(optimizer, objective, start, observer);
   return {detail::distribution_at<Optimizer>(minimum, family, std::move(objective)),
           std::move(minimum.parameters),

@@ -1,13 +1,13 @@
 // The Cholesky factor of a covariance, and the one place that decides whether it is singular.
 #pragma once
 
+#include <scorematch/detail/random.hpp>
 #include <scorematch/detail/triangular.hpp>
 
 #include <Eigen/Core>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <limits>
 
 namespace scorematch::detail {
@@ -39,20 +39,17 @@ bool semidefinite_cholesky(Matrix& r, Scalar negligible) {
 }
 
 // An estimate from above of the smallest eigenvalue of C C^T: inverse iteration from a vector of
-// pseudo-random entries, of which the eigenvector is unlikely to miss all but a part in 10^8. One
-// step is enough where the estimate is then as far above `limit`, and few where it is far. Cost
-// O(d^2).
+// pseudo-random entries. An eigenvector hardly misses all but a part in 10^8 of it: one step is
+// enough where the estimate is then 10^8 above `limit`, and up to four are taken where it is not.
+// The entries need all their digits: signed sums of a simpler sequence vanish. Cost O(d^2).
 template <class Matrix>
 typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower, typename Matrix::Scalar limit) {
   using std::sqrt;
   using Scalar = typename Matrix::Scalar;
   const Eigen::Index d = lower.rows();
   Eigen::Matrix<Scalar, Matrix::RowsAtCompileTime, 1> v(d);
-  std::uint32_t state = 1;
-  for (Eigen::Index i = 0; i < d; ++i) {
-    state = state * 1664525 + 1013904223;  // Knuth, TAOCP 2, 3.3.4
-    v(i) = static_cast<Scalar>(static_cast<std::int32_t>(state));
-  }
+  RandomNumbers random(1);
+  for (Eigen::Index i = 0; i < d; ++i) v(i) = static_cast<Scalar>(2 * random.uniform() - 1);
   const auto norm = [&] {
     Scalar square(0);
     for (Eigen::Index i = 0; i < d; ++i) square += v(i) * v(i);
@@ -69,8 +66,8 @@ typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower, typename Matrix
   return Scalar(1) / size;
 }
 
-// A lower triangular C with C C^T = S for a symmetric positive semidefinite S (lower triangle
-// read).
+// A lower triangular C with C C^T = S for a symmetric positive semidefinite S, of which the lower
+// triangle counts.
 //
 // S is scaled to unit diagonal first, R = D^-1/2 S D^-1/2, and R is judged instead of S: that is
 // within a factor of d of the best conditioning any diagonal scaling can reach (van der Sluis 1969;

@@ -8,7 +8,7 @@
 namespace scorematch {
 
 /// The exact minimum, for objectives that know it (`HasMinimizer`). No iterations, no options; the
-/// start is not used and the observer is not called.
+/// observer is not called, and the start is what an unbounded objective returns, of no use else.
 ///
 /// **Math** for a full Gaussian, under score matching as under maximum likelihood: mu = m, Sigma =
 /// S.
