@@ -86,8 +86,8 @@ class Product {
                       Operand<Scalar> b, Index depth) {
     for_each_piece(0, depth, longest, [&](Index k, Index length) {
       for_each_piece(0, result.cols(), widest, [&](Index j, Index width) {
-        add_piece(k == 0 ? mode : Result::add, write(result, 0, j, result.rows(), width), factor,
-                  a.from(0, k), b.from(k, j), length);
+        compute_piece(k == 0 ? mode : Result::add, write(result, 0, j, result.rows(), width),
+                      factor, a.from(0, k), b.from(k, j), length);
       });
     });
   }
@@ -102,8 +102,8 @@ class Product {
   static constexpr Index longest = 128;
   static constexpr Index widest = 128;
 
-  static void add_piece(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
-                        Operand<Scalar> b, Index depth) {
+  static void compute_piece(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
+                            Operand<Scalar> b, Index depth) {
     // The columns that are left for the last tile, filled up.
     alignas(64) Scalar copy[std::size_t(longest * tile_columns)];
     const Index whole = result.cols() / tile_columns * tile_columns;
@@ -116,21 +116,21 @@ class Product {
       return j < whole ? b.from(0, j) : Operand<Scalar>{copy, tile_columns, 1};
     };
 
-    Index i = add_rows<tile_registers>(mode, 0, result, factor, a, columns_from, depth);
-    i = add_rows<2>(mode, i, result, factor, a, columns_from, depth);
-    add_rows<1>(mode, i, result, factor, a, columns_from, depth);
+    Index i = compute_rows<tile_registers>(mode, 0, result, factor, a, columns_from, depth);
+    i = compute_rows<2>(mode, i, result, factor, a, columns_from, depth);
+    compute_rows<1>(mode, i, result, factor, a, columns_from, depth);
   }
 
   // Rows of tiles from row i on, as long as they are whole or no smaller ones are left; returns
   // where they end.
   template <int registers, class Columns>
-  static Index add_rows(Result mode, Index i, Block<Scalar> result, Scalar factor,
-                        Operand<Scalar> a, const Columns& columns_from, Index depth) {
+  static Index compute_rows(Result mode, Index i, Block<Scalar> result, Scalar factor,
+                            Operand<Scalar> a, const Columns& columns_from, Index depth) {
     constexpr Index height = registers * lanes;
     for (; i + height <= result.rows() || (registers == 1 && i < result.rows()); i += height) {
       const Index rows = (std::min)(height, result.rows() - i);
-      add_row<registers>(mode, write(result, i, 0, rows, result.cols()), factor, a.from(i, 0),
-                         columns_from, depth);
+      compute_row<registers>(mode, write(result, i, 0, rows, result.cols()), factor, a.from(i, 0),
+                             columns_from, depth);
     }
     return i;
   }
@@ -157,8 +157,8 @@ class Product {
 
   // A row of tiles.
   template <int registers, class Columns>
-  static void add_row(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
-                      const Columns& columns_from, Index depth) {
+  static void compute_row(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
+                          const Columns& columns_from, Index depth) {
     constexpr int height = registers * lanes;
     alignas(64) Scalar copy[std::size_t(longest * height)];
     if (a.row_step != 1 || result.rows() < height) {
@@ -167,14 +167,14 @@ class Product {
     }
     for (Index j = 0; j < result.cols(); j += tile_columns) {
       const Index columns = (std::min)(Index(tile_columns), result.cols() - j);
-      add_tile<registers>(mode, write(result, 0, j, result.rows(), columns), factor, a,
-                          columns_from(j), depth);
+      compute_tile<registers>(mode, write(result, 0, j, result.rows(), columns), factor, a,
+                              columns_from(j), depth);
     }
   }
 
   template <int registers>
-  static void add_tile(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
-                       Operand<Scalar> b, Index depth) {
+  static void compute_tile(Result mode, Block<Scalar> result, Scalar factor, Operand<Scalar> a,
+                           Operand<Scalar> b, Index depth) {
     using Register = typename Lane::Type;
     Register sums[std::size_t(tile_columns)][std::size_t(registers)];
 #pragma GCC unroll 8
