@@ -50,10 +50,7 @@ class Box {
 
   /// All x with every x_j >= 0.
   static Box positive_orthant(Eigen::Index dimension) {
-    if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
-      detail::fail("Box::positive_orthant: dimension = ", dimension, "; expected ",
-                   detail::size_text(Dim));
-    }
+    detail::require_size("Box::positive_orthant", "dimension", dimension, Dim);
     return Box(Vector::Zero(dimension),
                Vector::Constant(dimension, std::numeric_limits<Scalar>::infinity()));
   }

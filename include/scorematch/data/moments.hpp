@@ -13,7 +13,6 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <string>
 #include <type_traits>
 
 namespace scorematch {
@@ -60,7 +59,8 @@ class Moments {
   Moments() requires(Dim != Eigen::Dynamic) : Moments(Dim) {}
 
   /// No samples yet, of `dimension` coordinates (which must be Dim where that is fixed).
-  explicit Moments(Eigen::Index dimension) : sums_((require_dimension(dimension), dimension)) {}
+  explicit Moments(Eigen::Index dimension)
+      : sums_((detail::require_size("Moments", "dimension", dimension, Dim), dimension)) {}
 
   Eigen::Index dimension() const { return sums_.pivot.size(); }
 
@@ -209,12 +209,6 @@ class Moments {
       return finite;
     }
   };
-
-  static void require_dimension(Eigen::Index dimension) {
-    if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
-      detail::fail("Moments: dimension = ", dimension, "; expected ", detail::size_text(Dim));
-    }
-  }
 
   void require_samples(const char* what) const {
     if (!(sums_.weight > 0)) {

@@ -7,7 +7,6 @@
 
 #include <cmath>
 #include <limits>
-#include <string>
 #include <type_traits>
 
 namespace scorematch {
@@ -96,7 +95,8 @@ class QuadraticForm {
   QuadraticForm() requires(K != Eigen::Dynamic) : QuadraticForm(K) {}
 
   /// No samples yet, of `size` parameters (which must be K where that is fixed).
-  explicit QuadraticForm(Eigen::Index size) : sums_((require_size(size), size)) {}
+  explicit QuadraticForm(Eigen::Index size)
+      : sums_((detail::require_size("QuadraticForm", "size", size, K), size)) {}
 
   /// Number of parameters.
   Eigen::Index size() const { return sums_.linear.size(); }
@@ -177,12 +177,6 @@ class QuadraticForm {
   friend class QuadraticSummary;
 
   using Sums = detail::QuadraticSums<Weight, K>;
-
-  static void require_size(Eigen::Index size) {
-    if (size < 1 || (K != Eigen::Dynamic && size != K)) {
-      detail::fail("QuadraticForm: size = ", size, "; expected ", detail::size_text(K));
-    }
-  }
 
   void require_samples(const char* what) const {
     if (!(sums_.weight > 0)) {

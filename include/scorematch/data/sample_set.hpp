@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <limits>
-#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -46,9 +45,7 @@ class SampleSet {
 
   /// No samples yet, of `dimension` coordinates (which must be Dim where that is fixed).
   explicit SampleSet(Eigen::Index dimension) : dimension_(dimension) {
-    if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
-      detail::fail("SampleSet: dimension = ", dimension, "; expected ", detail::size_text(Dim));
-    }
+    detail::require_size("SampleSet", "dimension", dimension, Dim);
   }
 
   Eigen::Index dimension() const { return Dim == Eigen::Dynamic ? dimension_ : Eigen::Index(Dim); }

@@ -66,6 +66,13 @@ template <class... Parts>
 #endif
 }
 
+// "Moments: dimension = 0; expected at least 1"
+inline void require_size(const char* owner, const char* what, Eigen::Index size, int fixed) {
+  if (size < 1 || (fixed != Eigen::Dynamic && size != fixed)) {
+    fail(owner, ": ", what, " = ", size, "; expected ", size_text(fixed));
+  }
+}
+
 // "samples(row 1, column 7) = nan"
 template <class Number, class Index>
 std::string entry(const char* argument, Index row, Index column, const Number& value) {

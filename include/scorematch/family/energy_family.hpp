@@ -11,7 +11,6 @@
 
 #include <cmath>
 #include <concepts>
-#include <string>
 #include <utility>
 
 namespace scorematch {
@@ -63,9 +62,7 @@ class EnergyFamily
 
   EnergyFamily(Energy energy, Parameters start, Eigen::Index dimension)
       : energy_(std::move(energy)), start_(std::move(start)), dimension_(dimension) {
-    if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
-      detail::fail("EnergyFamily: dimension = ", dimension, "; expected ", detail::size_text(Dim));
-    }
+    detail::require_size("EnergyFamily", "dimension", dimension, Dim);
     if (start_.size() < 1) detail::fail("EnergyFamily: start has 0 entries; expected at least 1");
     require_finite("start", start_);
   }

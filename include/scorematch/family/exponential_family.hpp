@@ -10,7 +10,6 @@
 
 #include <cmath>
 #include <concepts>
-#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -133,8 +132,8 @@ class ExponentialFamily {
         parameter_count_(parameter_count),
         statistics_(std::move(statistics)),
         base_(std::move(base)) {
-    require_size("dimension", dimension, Dim);
-    require_size("parameter_count", parameter_count, K_);
+    detail::require_size("ExponentialFamily", "dimension", dimension, Dim);
+    detail::require_size("ExponentialFamily", "parameter_count", parameter_count, K_);
   }
 
   Eigen::Index dimension() const { return Dim == Eigen::Dynamic ? dimension_ : Eigen::Index(Dim); }
@@ -233,13 +232,6 @@ class ExponentialFamily {
   }
 
  private:
-  static void require_size(const char* what, Eigen::Index size, int fixed) {
-    if (size < 1 || (fixed != Eigen::Dynamic && size != fixed)) {
-      detail::fail("ExponentialFamily: ", what, " = ", size, "; expected ",
-                   detail::size_text(fixed));
-    }
-  }
-
   Eigen::Index dimension_;
   Eigen::Index parameter_count_;
   Statistics statistics_;

@@ -10,7 +10,6 @@
 
 #include <cmath>
 #include <numbers>
-#include <string>
 #include <utility>
 
 namespace scorematch {
@@ -43,10 +42,7 @@ class GaussianFamily {
 
   /// **Errors** std::invalid_argument for a dimension below 1, or other than a fixed Dim.
   explicit GaussianFamily(Eigen::Index dimension) : dimension_(dimension) {
-    if (dimension < 1 || (Dim != Eigen::Dynamic && dimension != Dim)) {
-      detail::fail("GaussianFamily: dimension = ", dimension, "; expected ",
-                   detail::size_text(Dim));
-    }
+    detail::require_size("GaussianFamily", "dimension", dimension, Dim);
   }
 
   Eigen::Index dimension() const { return Dim == Eigen::Dynamic ? dimension_ : Eigen::Index(Dim); }
