@@ -260,7 +260,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a matrix that misleads the first estimate of its smallest eigenvalue is singular") {
+TEST_CASE("a matrix whose null vector cancels in the sums of its rows is singular") {
   const double small = 0.004;
   const double c = std::sqrt(1 - small * small);
   Matrix l = Matrix::Zero(7, 7);

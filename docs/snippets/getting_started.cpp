@@ -77,7 +77,7 @@ void observers() {
   const sm::GradientDescent optimizer{.max_iterations = 2000};
 
   sm::LossHistory<> history;
-  sm::fit(family, loss, optimizer, samples, history);  // history.losses[k], k = 0 ... 1999
+  sm::fit(family, loss, optimizer, samples, history);  // history.losses: one a step
 
   sm::fit(family, loss, optimizer, samples, sm::PrintEvery{.interval = 500});
 
