@@ -282,3 +282,40 @@ TEST_CASE("outside the range of the scalar the loss is infinite, never a false m
     CHECK_FALSE(std::isfinite(likelihood(theta)));
   }
 }
+
+TEST_CASE_TEMPLATE("the mismatch is the largest difference of whitened moments", Loss,
+                   sm::ScoreMatchingLoss, sm::NegativeLogLikelihood) {
+  Rng rng(8);
+  for (int problem = 0; problem < 2000; ++problem) {
+    const Eigen::Index d = 1 + problem % 6;
+    CAPTURE(problem);
+    const sm::GaussianFamily<double> family(d);
+    sm::Moments<double> moments(d);
+    moments.add(random_samples(d, d + 2 + problem % 20, rng));
+    auto objective = Loss{}.objective(family, moments);
+    const Eigen::VectorXd m = moments.mean();
+    const Eigen::MatrixXd s = moments.covariance();
+    // A point that is right but for one thing: a mean, a variance, one correlation; a covariance
+    // that is wide enough to make up for a mean that is off; or anything.
+    Eigen::VectorXd mean = m;
+    Eigen::MatrixXd covariance = s;
+    const Eigen::Index i = problem % d;
+    const Eigen::Index j = (problem / 7) % d;
+    switch (problem % 5) {
+      case 0: mean(i) += 1e-3 * std::sqrt(s(i, i)); break;
+      case 1: covariance(i, i) *= 1.01; break;
+      case 2: covariance(i, j) = covariance(j, i) = s(i, j) * (i == j ? 1.01 : 0.99); break;
+      case 3: mean.setZero(), covariance += m * m.transpose(); break;
+      default: mean.setRandom(), covariance += Eigen::MatrixXd::Identity(d, d);
+    }
+    const Eigen::VectorXd theta = family.parameters({mean, covariance});
+    const auto gaussian = family.distribution(theta);
+    const Long inverse = gaussian.cholesky().cast<long double>().inverse();
+    const LongVector a = inverse * (m - mean).cast<long double>();
+    const Long error = Long::Identity(d, d) -
+                       inverse * s.cast<long double>() * inverse.transpose() - a * a.transpose();
+    const long double expected = std::max(a.cwiseAbs().maxCoeff(), error.cwiseAbs().maxCoeff());
+    CHECK(std::abs(objective.mismatch(theta) - double(expected)) <= 1e-11);
+    CHECK(objective.mismatch(objective.minimizer()) <= 1e-11);
+  }
+}

@@ -70,14 +70,16 @@ class GaussianObjective {
     return {std::move(mean_), std::move(covariance_), std::move(root_)};
   }
 
-  /// The largest entry of |E| at theta: how far the moments of the samples are from the model's, in
-  /// the model's own standard deviations.
+  /// The largest entry of |E| and |a| at theta: how far the moments of the samples are from the
+  /// model's, in the model's own standard deviations. E alone also vanishes where a covariance that
+  /// is too wide makes up for a mean that is off.
   Scalar mismatch(const Parameters& theta) {
     using std::abs;
     auto&& at = workspace();
     const Mask inside = whiten(theta, 1, at);
     Scalar largest(0);
     for (Eigen::Index j = 0; j < at.error.cols(); ++j) {
+      largest = Eigen::numext::maxi(largest, Scalar(abs(at.residual(j))));
       for (Eigen::Index i = j; i < at.error.rows(); ++i) {
         largest = Eigen::numext::maxi(largest, Scalar(abs(at.error(i, j))));
       }
