@@ -109,8 +109,9 @@ struct NearTruth {
     Parameters theta = start, gradient(p), next_gradient(p);
     double loss = objective(theta, gradient);
     for (Eigen::Index k = 1; k <= 50; ++k) {
-      Parameters step = -(inverse * gradient);
-      step *= std::min(1.0, 0.3 / step.norm());
+      Parameters step(p);
+      step.noalias() = inverse * gradient;
+      step *= -std::min(1.0, 0.3 / step.norm());
       double next = objective(Parameters(theta + step), next_gradient);
       for (int halved = 0; halved < 20 && !(next <= loss + 1e-14 * std::abs(loss)); ++halved) {
         step /= 2;

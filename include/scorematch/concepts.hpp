@@ -69,6 +69,18 @@ concept Family = FamilyTypes<F> && FamilyDimension<F> && std::copy_constructible
   { family.distribution(theta) } -> std::same_as<typename F::Distribution>;
 };
 
+/// A family that takes a start from what was seen. Law: it moves with the samples, and is a valid
+/// argument of `distribution` for every summary with samples.
+template <class F, class Summary>
+concept StartsFrom = Family<F> && requires(const F& family, const Summary& summary) {
+  { family.start(summary) } -> std::convertible_to<typename F::Parameters>;
+};
+
+/// Where a fit of the family may set out: a column of its parameters.
+template <class X, class F>
+concept StartFor = DenseExpression<X> && HasScalar<X, typename F::Scalar> &&
+    HasRows<X, int(F::Parameters::SizeAtCompileTime)>;
+
 // --- objective -----------------------------------------------------------------------------------
 
 /// A function to minimize: `value = objective(theta, gradient)` writes all of `gradient`.
@@ -135,6 +147,34 @@ concept HasMismatch = requires(O& objective, const Parameters& theta) {
   objective.mismatch(theta) >= 0;
 };
 
+/// An objective with coordinates u of its own: their origin lies near the samples, and a change of
+/// one is of the order of one. An optimizer that adapts walks in them, so that neither an offset
+/// nor a unit of the samples makes its work harder.
+///
+/// Laws: `local(u, gradient)` is the value at `from_local(u)`, with the gradient by u;
+/// `to_local(from_local(u))` is u up to rounding. Samples that are moved or scaled together leave u
+/// of the moved parameters, and the ratio of values and gradients, as they are.
+template <class O, class Parameters>
+concept HasLocalCoordinates = Objective<O, Parameters> &&
+    requires(O& objective, const Parameters& u, Parameters& gradient) {
+  { objective.local(u, gradient) } -> std::convertible_to<typename Parameters::Scalar>;
+  { objective.to_local(u) } -> std::convertible_to<Parameters>;
+  { objective.from_local(u) } -> std::convertible_to<Parameters>;
+};
+
+/// An objective that says how many parameters it has, so that a start of another length is refused.
+template <class O>
+concept HasParameterCount = requires(const O& objective) {
+  { objective.parameter_count() } -> std::convertible_to<Eigen::Index>;
+};
+
+/// An objective that can say what is wrong with a start, before any step: `check_start` throws
+/// std::invalid_argument with a sentence that names the sample.
+template <class O, class Parameters>
+concept ChecksStart = requires(O& objective, const Parameters& start) {
+  objective.check_start(start);
+};
+
 // --- loss ----------------------------------------------------------------------------------------
 
 /// What a loss keeps of the samples. One sample x is a Dim-vector, a block is Dim x n.
@@ -177,8 +217,11 @@ concept LossFor = Family<F> && Summarizes<L, F> &&
 // --- observer ------------------------------------------------------------------------------------
 
 /// Called once per step with `const IterationState<Parameters>&`; returns void, or false to stop.
+/// (Eigen's columns can be called too, with indices; as the last argument of `fit` they are
+/// starts.)
 template <class O, class Parameters>
-concept Observer = requires(O& observer, const IterationState<Parameters>& state) {
+concept Observer = !DenseExpression<std::remove_cvref_t<O>> &&
+                   requires(O & observer, const IterationState<Parameters>& state) {
   observer(state);
 }
 &&(std::is_void_v<std::invoke_result_t<O&, const IterationState<Parameters>&>> ||
@@ -199,6 +242,12 @@ concept ExactOptimizer = bool(O::exact);
 // Named, so that the compiler says what ClosedForm misses in an objective.
 template <class O, class Obj, class Parameters>
 concept HasMinimizerIfExact = !ExactOptimizer<O> || HasMinimizer<Obj, Parameters>;
+
+/// One that learns the scales of the loss on its way, and has no learning rate that ties it to
+/// samples of order one: `fit` starts it from what the family makes of the samples
+/// (`StartsFrom`), and it walks in `HasLocalCoordinates`.
+template <class O>
+concept AdaptiveOptimizer = bool(O::adaptive);
 
 /// Walks an objective from a start to a `Minimum`.
 ///

@@ -44,10 +44,24 @@ void require_finite_start(const Parameters& start) {
   }
 }
 
+template <class Start>
+void require_start_size(const Start& start, Eigen::Index count) {
+  if (start.rows() != count || start.cols() != 1) {
+    fail("start is ", start.rows(), " x ", start.cols(), "; expected ", count,
+         " x 1, one entry for each parameter");
+  }
+}
+
 template <class Optimizer, class Obj, class Parameters, class Obs>
 Minimum<Parameters> minimize_from(const Optimizer& optimizer, Obj& objective,
                                   const Parameters& start, Obs& observer) {
   if (start.size() < 1) fail("start has 0 entries; expected at least 1");
+  if constexpr (HasParameterCount<Obj>) {
+    require_start_size(start, objective.parameter_count());
+  }
+  if constexpr (ChecksStart<Obj, Parameters> && !ExactOptimizer<Optimizer>) {
+    objective.check_start(start);
+  }
   if constexpr (DetectsUnbounded<Obj>) {
     const auto unbounded = objective.unbounded();
     if (all(unbounded)) {
@@ -79,8 +93,9 @@ Minimum<Parameters> minimize_from(const Optimizer& optimizer, Obj& objective,
 ///
 /// **Shapes** start and gradient are column vectors of one length.
 ///
-/// **Errors** std::invalid_argument for a start that is empty or not finite, and for options out of
-/// range.
+/// **Errors** std::invalid_argument for a start that is empty, not finite, of another length than
+/// the objective says (`HasParameterCount`) or refused by it (`ChecksStart`), and for options out
+/// of range.
 ///
 /// **Example** tests/optimizer_test.cpp
 template <class Obj, DenseExpression Start,
@@ -106,7 +121,38 @@ typename F::Distribution distribution_at(const Minimum<typename F::Parameters>& 
 
 }  // namespace detail
 
-/// Fits a family to what a summary has seen, from the family's `start()`.
+namespace detail {
+
+template <class Optimizer, class F, class Summary>
+typename F::Parameters start_of(const F& family, [[maybe_unused]] const Summary& summary) {
+  if constexpr (AdaptiveOptimizer<Optimizer> && StartsFrom<F, Summary>) {
+    if (summary.count() > 0) return family.start(summary);  // none: the objective refuses it
+  }
+  return family.start();
+}
+
+template <class F, class L, class Optimizer, class Obs>
+Fit<F> fit_from(const F& family, const L& loss, const Optimizer& optimizer,
+                const SummaryOf<L, F>& summary, const typename F::Parameters& start,
+                Obs& observer) {
+  auto objective = loss.objective(family, summary);
+  if constexpr (!ExactOptimizer<Optimizer>) require_finite_start(start);
+  auto minimum = minimize_from(optimizer, objective, start, observer);
+  return {distribution_at<Optimizer>(minimum, family, std::move(objective)),
+          std::move(minimum.parameters),
+          minimum.loss,
+          minimum.gradient_norm,
+          minimum.iterations,
+          minimum.status};
+}
+
+}  // namespace detail
+
+/// Fits a family to what a summary has seen.
+///
+/// The walk sets out from the family's `start()`; with an optimizer that adapts (`Lbfgs`) from the
+/// start that the family takes from the summary (`StartsFrom`), so that neither an offset nor a
+/// unit of the samples matters.
 ///
 /// **Errors** std::invalid_argument for a summary without samples or of another dimension, and for
 /// options out of range. What the numbers do is in `Fit::status`, never a NaN.
@@ -118,16 +164,22 @@ template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Pa
           Observer<typename F::Parameters> Obs = NoObserver>
 Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer,
            const SummaryOf<L, F>& summary, Obs&& observer = {}) {
-  auto objective = loss.objective(family, summary);
-  const typename F::Parameters& start = family.start();
-  if constexpr (!ExactOptimizer<Optimizer>) detail::require_finite_start(start);
-  auto minimum = detail::minimize_from(optimizer, objective, start, observer);
-  return {detail::distribution_at<Optimizer>(minimum, family, std::move(objective)),
-          std::move(minimum.parameters),
-          minimum.loss,
-          minimum.gradient_norm,
-          minimum.iterations,
-          minimum.status};
+  return detail::fit_from(family, loss, optimizer, summary,
+                          detail::start_of<Optimizer>(family, summary), observer);
+}
+
+/// The same from a start of your own, a column of `parameter_count()` entries.
+///
+/// **Errors** also for a start of another length, or not finite.
+///
+/// **Example** docs/snippets/getting_started.cpp
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
+          StartFor<F> Start, Observer<typename F::Parameters> Obs = NoObserver>
+Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer,
+           const SummaryOf<L, F>& summary, const Start& start, Obs&& observer = {}) {
+  detail::require_start_size(start, family.parameter_count());
+  return detail::fit_from(family, loss, optimizer, summary, typename F::Parameters(start),
+                          observer);
 }
 
 /// Fits a family to samples, one per column.
@@ -147,6 +199,17 @@ Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer, const X& 
   auto summary = loss.summary(family);
   summary.add(samples);
   return scorematch::fit(family, loss, optimizer, std::as_const(summary), observer);
+}
+
+/// The same from a start of your own.
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
+          SamplesOf<typename F::Scalar, F::Dim> X, StartFor<F> Start,
+          Observer<typename F::Parameters> Obs = NoObserver>
+Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer, const X& samples,
+           const Start& start, Obs&& observer = {}) {
+  auto summary = loss.summary(family);
+  summary.add(samples);
+  return scorematch::fit(family, loss, optimizer, std::as_const(summary), start, observer);
 }
 
 /// The same composition for samples that keep arriving, as inside a simulation.
@@ -192,6 +255,12 @@ class Estimator {
   template <Observer<typename F::Parameters> Obs = NoObserver>
   Fit<F> fit(Obs&& observer = {}) const {
     return scorematch::fit(family_, loss_, optimizer_, summary_, observer);
+  }
+
+  /// The same from a start of your own: the parameters of the last fit, say.
+  template <StartFor<F> Start, Observer<typename F::Parameters> Obs = NoObserver>
+  Fit<F> fit(const Start& start, Obs&& observer = {}) const {
+    return scorematch::fit(family_, loss_, optimizer_, summary_, start, observer);
   }
 
  private:

@@ -57,12 +57,33 @@ class GaussianObjective {
     if constexpr (keeps_covariance) covariance_ = std::move(covariance);
   }
 
+  Eigen::Index parameter_count() const { return family_.parameter_count(); }
+
   /// True where S is singular: the loss then falls for ever as the precision grows along the null
   /// direction, and there is no minimum.
   Mask unbounded() const { return unbounded_; }
 
   /// mu = m, L = C: the minimum of score matching and of the likelihood alike.
   Parameters minimizer() const { return family_.pack(mean_, root_); }
+
+  /// Local coordinates: means from m, and all in the deviations of the samples.
+  Parameters from_local(const Parameters& u) requires Real<Scalar> {
+    Parameters theta = from_mean_at(u);
+    for (Eigen::Index i = 0; i < mean_.size(); ++i) theta(i) += mean_(i);
+    return theta;
+  }
+
+  Parameters to_local(const Parameters& theta) requires Real<Scalar> {
+    using std::log;
+    require_deviations();
+    Parameters u = theta;
+    for (Eigen::Index i = 0; i < mean_.size(); ++i) {
+      u(i) -= mean_(i);
+      u(mean_.size() + i) -= log(deviation_(i));
+    }
+    scale<true>(u);
+    return u;
+  }
 
   /// The Gaussian at `minimizer()`: its covariance is S to the bit. For sizes at which L L^T would
   /// cost more than to keep S.
@@ -124,9 +145,33 @@ class GaussianObjective {
     }
   }
 
-  // Fills `at` for theta. False outside the domain, where exp(power l) or exp(-power l) leaves the
-  // range of Scalar: the powers of L_ii that a loss and its gradient pass through would vanish
-  // there, and a gradient of zero would stand for a minimum.
+  // What has the unit of coordinate i, its mean and row i of L, times or over the deviation of the
+  // samples.
+  template <bool over = false>
+  void scale(Parameters& theta) const {
+    const Eigen::Index d = family_.dimension();
+    for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
+      const Scalar factor = over ? 1 / deviation_(i) : deviation_(i);
+      theta(i) *= factor;
+      for (Eigen::Index j = 0; j < i; ++j) theta(k++) *= factor;
+    }
+  }
+
+  // theta of u, but for the mean, which is seen from m. The same object at every call.
+  const Parameters& from_mean_at(const Parameters& u) {
+    using std::log;
+    require_deviations();
+    at_local_ = u;
+    scale(at_local_);
+    const Eigen::Index d = family_.dimension();
+    for (Eigen::Index i = 0; i < d; ++i) at_local_(d + i) += log(deviation_(i));
+    return at_local_;
+  }
+
+  // Fills `at` for theta, whose mean may be seen from m. False outside the domain, where exp(power
+  // l) or exp(-power l) leaves the range of Scalar: the powers of L_ii that a loss and its gradient
+  // pass through would vanish there, and a gradient of zero would stand for a minimum.
+  template <bool from_mean = false>
   EIGEN_ALWAYS_INLINE Mask whiten(const Parameters& theta, int power, Workspace& at) const {
     using std::abs;
     const Eigen::Index d = family_.dimension();
@@ -134,7 +179,7 @@ class GaussianObjective {
     Mask inside = true;
     for (Eigen::Index i = 0; i < d; ++i) {
       inside = inside & (abs(theta(d + i)) <= limit);
-      at.residual(i) = mean_(i) - theta(i);
+      at.residual(i) = from_mean ? Scalar(-theta(i)) : Scalar(mean_(i) - theta(i));
     }
     if (!worth_going_on(inside)) return inside;
     family_.unpack_cholesky(theta, at.lower);
@@ -199,6 +244,23 @@ class GaussianObjective {
   struct Nothing {};
   [[no_unique_address]] std::conditional_t<keeps_covariance, Matrix, Nothing<0>> covariance_;  // S
   [[no_unique_address]] std::conditional_t<unrolled<Matrix>, Nothing<1>, Workspace> workspace_;
+
+  // Of the samples, 1 for one of 0; not before they are asked for.
+  void require_deviations() {
+    using std::sqrt;
+    if (has_deviations_) return;
+    deviation_.resize(family_.dimension());
+    for (Eigen::Index i = 0; i < deviation_.size(); ++i) {
+      Scalar square(0);
+      for (Eigen::Index j = 0; j <= i; ++j) square += root_(i, j) * root_(i, j);
+      deviation_(i) = square > 0 ? Scalar(sqrt(square)) : Scalar(1);
+    }
+    has_deviations_ = true;
+  }
+
+  Vector deviation_;
+  Parameters at_local_;
+  bool has_deviations_ = false;
 };
 
 }  // namespace scorematch::detail

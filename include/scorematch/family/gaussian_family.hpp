@@ -1,6 +1,10 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/data/median.hpp>
+#include <scorematch/data/moments.hpp>
+#include <scorematch/data/sample_set.hpp>
+#include <scorematch/detail/cholesky.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/detail/triangular.hpp>
 #include <scorematch/distribution/gaussian.hpp>
@@ -9,6 +13,7 @@
 #include <Eigen/Core>
 
 #include <cmath>
+#include <concepts>
 #include <numbers>
 #include <utility>
 
@@ -51,6 +56,55 @@ class GaussianFamily {
 
   /// All zeros: the standard normal.
   Parameters start() const { return Parameters::Zero(parameter_count()); }
+
+  /// The mean and the covariance of the samples; of a singular covariance, its variances.
+  template <std::same_as<Scalar> T>
+  Parameters start(const Moments<T, Dim>& moments) const requires Real<T> {
+    const Matrix covariance = moments.covariance();
+    const detail::CovarianceRoot<Scalar, Dim> root(covariance);
+    if (!root.singular) return pack(moments.mean(), root.lower);
+    return located(moments.mean(), covariance.diagonal().cwiseSqrt());
+  }
+
+  /// The medians of the samples, and the variances of a normal distribution with their quartiles.
+  template <std::same_as<Scalar> T>
+  Parameters start(const SampleSet<T, Dim>& samples) const requires Real<T> {
+    const auto at = detail::median_and_spread(samples);
+    return located(at.median, at.spread);
+  }
+
+  /// Independent coordinates with the given means and standard deviations (1 for one of 0).
+  Parameters located(const Vector& mean, const Vector& deviation) const {
+    using std::log;
+    Parameters theta = Parameters::Zero(parameter_count());
+    for (Eigen::Index i = 0; i < dimension(); ++i) {
+      theta(i) = mean(i);
+      theta(dimension() + i) = deviation(i) > 0 ? Scalar(log(deviation(i))) : Scalar(0);
+    }
+    return theta;
+  }
+
+  /// Makes theta that of the density moved by `by` (Dim).
+  template <class Theta, class By>
+  void move(Theta&& theta, const By& by) const {
+    for (Eigen::Index i = 0; i < dimension(); ++i) theta(i) += by(i);
+  }
+
+  /// By how much each parameter changes when the density changes by an amount of order one: the
+  /// standard deviation of coordinate i for what has its unit (the mean, row i of L), else 1.
+  Parameters scales(const Parameters& theta) const {
+    using std::exp;
+    using std::sqrt;
+    const Eigen::Index d = dimension();
+    Parameters result = Parameters::Ones(parameter_count());
+    for (Eigen::Index i = 0, first = 2 * d; i < d; first += i, ++i) {
+      Scalar variance = exp(2 * theta(d + i));
+      for (Eigen::Index j = 0; j < i; ++j) variance += theta(first + j) * theta(first + j);
+      result(i) = sqrt(variance);
+      for (Eigen::Index j = 0; j < i; ++j) result(first + j) = result(i);
+    }
+    return result;
+  }
 
   /// **Errors** std::invalid_argument where theta has the wrong size, is not finite, or its exp
   /// overflows.

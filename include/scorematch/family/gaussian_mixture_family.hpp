@@ -71,6 +71,33 @@ class GaussianMixtureFamily
     return theta;
   }
 
+  /// The same in the units of the samples: means spread about their medians, deviations from their
+  /// quartiles.
+  Parameters start(const SampleSet<Scalar, Dim>& samples) const {
+    const auto at = detail::median_and_spread(samples);
+    const Parameters plain = start();
+    return for_each_component(plain, [&](const auto& own) {
+      const Eigen::Matrix<Scalar, Dim, 1> place = own.head(dimension());
+      return component_.located(at.median + at.spread.cwiseProduct(place), at.spread);
+    });
+  }
+
+  /// As of `GaussianFamily` for each component, with 1 for the weights.
+  Parameters scales(const Parameters& theta) const {
+    Parameters result =
+        for_each_component(theta, [this](const auto& own) { return component_.scales(own); });
+    result.head(Components - 1).setOnes();
+    return result;
+  }
+
+  /// As of `GaussianFamily`, all components together.
+  template <class By>
+  void move(Parameters& theta, const By& by) const {
+    for (Eigen::Index k = 0; k < Components; ++k) {
+      component_.move(theta.segment(offset(k), dimension()), by);
+    }
+  }
+
   /// `count` starts, one per column: means at samples drawn far from each other (as k-means++
   /// does; Arthur and Vassilvitskii 2007), equal weights, and the covariance of all samples scaled
   /// down to one component's share of the volume.
@@ -158,6 +185,16 @@ class GaussianMixtureFamily
   }
 
  private:
+  // theta with the coordinates of each component replaced by change(them).
+  template <class Change>
+  Parameters for_each_component(Parameters theta, const Change& change) const {
+    for (Eigen::Index k = 0; k < Components; ++k) {
+      auto place = theta.segment(offset(k), component_.parameter_count());
+      place = change(typename Component::Parameters(place));
+    }
+    return theta;
+  }
+
   // Where the coordinates of component k begin.
   Eigen::Index offset(Eigen::Index k) const {
     return Components - 1 + k * component_.parameter_count();

@@ -53,6 +53,22 @@ class StudentTFamily : public Differentiated<StudentTFamily<Scalar_, Dim_>, Scal
     return theta;
   }
 
+  /// The medians of the samples and a scale from their quartiles, nu = 5.
+  Parameters start(const SampleSet<Scalar, Dim>& samples) const {
+    return with_core(start(), core_.start(samples));
+  }
+
+  /// As of `GaussianFamily`, with 1 for log nu.
+  Parameters scales(const Parameters& theta) const {
+    return with_core(Parameters::Ones(parameter_count()), core_.scales(core(theta)));
+  }
+
+  /// As of `GaussianFamily`.
+  template <class By>
+  void move(Parameters& theta, const By& by) const {
+    core_.move(theta, by);
+  }
+
   /// **Errors** std::invalid_argument where theta has the wrong size, is not finite, or its exp
   /// overflows.
   Distribution distribution(const Parameters& theta) const {
@@ -88,6 +104,14 @@ class StudentTFamily : public Differentiated<StudentTFamily<Scalar_, Dim_>, Scal
   }
 
  private:
+  typename Core::Parameters core(const Parameters& theta) const {
+    return theta.head(core_.parameter_count());
+  }
+  Parameters with_core(Parameters theta, const typename Core::Parameters& core) const {
+    theta.head(core.size()) = core;
+    return theta;
+  }
+
   Core core_;
 };
 

@@ -51,6 +51,11 @@ class GaussianDenoisingScoreMatching : public GaussianScoreMatching<Scalar_, Dim
     return Base::operator()(theta, gradient) + constant_;
   }
 
+  /// The loss at `from_local(u)` and its gradient by u.
+  Scalar local(const Parameters& u, Parameters& gradient) requires Real<Scalar> {
+    return Base::local(u, gradient) + constant_;
+  }
+
  private:
   Scalar constant_;
 };

@@ -37,11 +37,13 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
 
   /// The loss at theta and its gradient; the value is that of `operator()(theta)` to the bit.
   EIGEN_ALWAYS_INLINE Scalar operator()(const Parameters& theta, Parameters& gradient) {
-    auto&& at = this->workspace();
-    const Scalar result = value(theta, at);
-    const auto inside = result < Base::outside();
-    if (Base::worth_going_on(inside)) write_gradient(at, gradient);
-    if (!all(inside)) detail::fill_where(!inside, gradient, Scalar(Base::outside()));
+    return evaluate(theta, gradient);
+  }
+
+  /// The loss at `from_local(u)` and its gradient by u.
+  Scalar local(const Parameters& u, Parameters& gradient) requires Real<Scalar> {
+    const Scalar result = evaluate<true>(this->from_mean_at(u), gradient);
+    this->scale(gradient);
     return result;
   }
 
@@ -58,14 +60,25 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
  private:
   using typename Base::Workspace;
 
+  template <bool from_mean = false>
+  EIGEN_ALWAYS_INLINE Scalar evaluate(const Parameters& theta, Parameters& gradient) {
+    auto&& at = this->workspace();
+    const Scalar result = value<from_mean>(theta, at);
+    const auto inside = result < Base::outside();
+    if (Base::worth_going_on(inside)) write_gradient(at, gradient);
+    if (!all(inside)) detail::fill_where(!inside, gradient, Scalar(Base::outside()));
+    return result;
+  }
+
   LaneOf<Scalar> constant() const {
     using std::log;
     const auto log_2pi = log(2 * std::numbers::pi_v<LaneOf<Scalar>>);
     return static_cast<LaneOf<Scalar>>(this->family_.dimension()) * (1 + log_2pi) / 2;
   }
 
+  template <bool from_mean = false>
   EIGEN_ALWAYS_INLINE Scalar value(const Parameters& theta, Workspace& at) const {
-    const auto inside = this->whiten(theta, 2, at);
+    const auto inside = this->template whiten<from_mean>(theta, 2, at);
     if (!Base::worth_going_on(inside)) return Base::outside();
     const Eigen::Index d = this->family_.dimension();
     Scalar sum(constant());

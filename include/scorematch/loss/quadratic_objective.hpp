@@ -40,6 +40,8 @@ class QuadraticObjective {
         constant_(form.constant()),
         solution_(quadratic_, Parameters(-linear_)) {}
 
+  Eigen::Index parameter_count() const { return linear_.size(); }
+
   /// J(theta); infinity where it overflows.
   Scalar operator()(const Parameters& theta) const {
     Parameters gradient(theta.size());

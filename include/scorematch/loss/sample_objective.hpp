@@ -4,6 +4,7 @@
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/derivative/dual.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/family/local_frame.hpp>
 #include <scorematch/family/score_model.hpp>
 
 #include <Eigen/Core>
@@ -130,7 +131,7 @@ template <class Scalar, class Samples>
 void require_finite_loss(Scalar loss, const Samples& samples, Eigen::Index j) {
   if (!std::isfinite(loss)) {
     if (std::isnan(loss)) loss = std::numeric_limits<Scalar>::quiet_NaN();  // without a sign
-    fail("the loss of samples(column ", j, ") is ", loss, " at the start of the family, ",
+    fail("the loss of samples(column ", j, ") is ", loss, " at the start, ",
          entry("samples", Eigen::Index(0), j, samples(0, j)),
          "; expected a finite value (is the log density smooth and finite there?)");
   }
@@ -146,8 +147,11 @@ void require_finite_loss(Scalar loss, const Samples& samples, Eigen::Index j) {
 /// `Point` is called as `point(family, x, theta)` with x a `PointOf<F>` and theta a column of
 /// Scalar or `Dual<Scalar, N>`, and returns a number of theta's kind.
 ///
-/// **Errors** std::invalid_argument where there are no samples, the dimensions differ, or the loss
-/// of a sample is not finite at the family's `start()` (with its column): nothing can be fitted
+/// Of a `LocationScaleFamily` it sees samples and densities from the samples' medians, and has
+/// local coordinates (`HasLocalCoordinates`).
+///
+/// **Errors** std::invalid_argument where there are no samples or the dimensions differ.
+/// `check_start` where the loss of a sample is not finite (with its column): nothing can be fitted
 /// from there. Elsewhere a value that is not finite is the edge of the domain, and is infinity.
 ///
 /// **Cost** of one evaluation with its gradient: size() calls of the point loss for each eight
@@ -163,31 +167,53 @@ class SampleObjective {
 
   SampleObjective(const F& family, const SampleSet<Scalar, Dim>& samples, Point point = Point())
       : family_(family),
-        samples_(samples),
+        samples_((detail::require_samples_of(family, samples), samples)),
         point_(std::move(point)),
+        frame_(family, samples),
         x_(family.dimension()),
-        mean_(family.parameter_count()) {
-    detail::require_samples_of(family, samples);
-    const Parameters start = family_.start();
+        mean_(family.parameter_count()) {}
+
+  Eigen::Index parameter_count() const { return family_.parameter_count(); }
+
+  /// Throws where the loss of a sample is not finite at `start`.
+  void check_start(const Parameters& start) {
+    const Parameters& theta = frame_.centered(start);
     for (Eigen::Index j = 0; j < samples_.size(); ++j) {
-      detail::require_finite_loss(loss_of(j, start), samples_.samples(), j);
+      detail::require_finite_loss(loss_of(j, theta), samples_.samples(), j);
     }
   }
 
   /// The loss at theta; infinity outside the domain.
   Scalar operator()(const Parameters& theta) {
-    return mean_(theta, samples_.size(), samples_.count(), weight(), term());
+    return mean_(frame_.centered(theta), samples_.size(), samples_.count(), weight(), term());
   }
 
   /// The loss at theta and its gradient; both infinity outside the domain.
   Scalar operator()(const Parameters& theta, Parameters& gradient) {
-    return mean_(theta, gradient, samples_.size(), samples_.count(), weight(), term());
+    return at_centered(frame_.centered(theta), gradient);
+  }
+
+  Scalar local(const Parameters& u, Parameters& gradient) requires LocationScaleFamily<F> {
+    const Scalar loss = at_centered(frame_.centered_at(u), gradient);
+    frame_.scale(gradient);
+    return loss;
+  }
+  Parameters to_local(const Parameters& theta) requires LocationScaleFamily<F> {
+    return frame_.to_local(theta);
+  }
+  Parameters from_local(const Parameters& u) requires LocationScaleFamily<F> {
+    return frame_.from_local(u);
   }
 
  private:
+  Scalar at_centered(const Parameters& theta, Parameters& gradient) {
+    return mean_(theta, gradient, samples_.size(), samples_.count(), weight(), term());
+  }
+
   template <class Theta>
   typename Theta::Scalar loss_of(Eigen::Index j, const Theta& theta) {
     x_ = samples_.samples().col(j);
+    frame_.center(x_);
     return point_(std::as_const(family_), std::as_const(x_), theta);
   }
 
@@ -201,6 +227,7 @@ class SampleObjective {
   F family_;
   SampleSet<Scalar, Dim> samples_;
   Point point_;
+  detail::LocalFrame<F> frame_;
   PointOf<F> x_;
   detail::MeanOfTerms<F> mean_;
 };

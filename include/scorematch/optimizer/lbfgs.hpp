@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 namespace scorematch {
@@ -99,6 +100,30 @@ class SecantPairs {
   Eigen::Index newest_ = 0;
 };
 
+// The objective in the coordinates in which Lbfgs walks: its own local ones where it has them.
+template <class Obj, class Parameters>
+struct WalkCoordinates {
+  Obj& objective;
+
+  typename Parameters::Scalar operator()(const Parameters& u, Parameters& gradient) {
+    return objective(u, gradient);
+  }
+  const Parameters& enter(const Parameters& theta) { return theta; }
+  const Parameters& leave(const Parameters& u) { return u; }
+};
+
+template <class Obj, class Parameters>
+requires HasLocalCoordinates<Obj, Parameters>
+struct WalkCoordinates<Obj, Parameters> {
+  Obj& objective;
+
+  typename Parameters::Scalar operator()(const Parameters& u, Parameters& gradient) {
+    return objective.local(u, gradient);
+  }
+  Parameters enter(const Parameters& theta) { return objective.to_local(theta); }
+  Parameters leave(const Parameters& u) { return objective.from_local(u); }
+};
+
 // One run of Lbfgs: from `here` along `direction_` to `next`.
 template <class Options, class Obj, class Parameters>
 class LbfgsWalk {
@@ -115,12 +140,14 @@ class LbfgsWalk {
   };
 
   LbfgsWalk(const Options& options, Obj& objective, const Parameters& start)
-      : here{start, Parameters::Zero(start.size()), Scalar(0), Scalar(0)},
+      : coordinates{objective},
+        here{coordinates.enter(start), Parameters::Zero(start.size()), Scalar(0), Scalar(0)},
         next(here),
         options_(options),
         objective_(objective),
         pairs_(start.size(), options.history),
         direction_(start.size()),
+        travelled_(Parameters::Zero(start.size())),
         tolerance_((std::max)(static_cast<Scalar>(options.gradient_tolerance), attainable)) {
     evaluate(here);
     lowest_ = here.loss;
@@ -142,9 +169,7 @@ class LbfgsWalk {
     const Scalar left = -slope_ / 2;
     const bool close = is_level() && left <= (is_flat() ? tolerance_ : epsilon) * size();
     in_a_row_ = close ? in_a_row_ + 1 : 0;
-    const Scalar of_zero = attainable * attainable / 2 * pairs_.curvature_along(here.theta);
-    const bool zero = left <= of_zero && std::abs(here.loss) <= of_zero;
-    return (in_a_row_ >= 2 || zero) && matches();
+    return (in_a_row_ >= 2 || is_zero(left)) && matches();
   }
 
   // Finds `next`; false where there is no acceptable step, or where the last ones only went to and
@@ -159,23 +184,30 @@ class LbfgsWalk {
   }
 
   // Where no step lowers the loss: as far as Scalar allows?
-  bool settled() { return is_flat() && is_level() && matches(); }
+  bool settled() { return in_a_row_ > 0 && matches(); }
 
   void move() {
     // What was at `here` is not needed any more, and what is there later is written before.
     here.theta = next.theta - here.theta;
     here.gradient = next.gradient - here.gradient;
     pairs_.add(here.theta, here.gradient);
+    travelled_ += here.theta;
     std::swap(here, next);
     without_gain_ = here.loss < lowest_ ? 0 : without_gain_ + 1;
     lowest_ = (std::min)(lowest_, here.loss);
   }
 
-  Minimum<Parameters> end(Eigen::Index taken, Status status) const {
+  Minimum<Parameters> end(Eigen::Index taken, Status status) {
+    if constexpr (HasLocalCoordinates<Obj, Parameters>) {
+      here.theta = coordinates.leave(here.theta);
+      here.loss = objective_(std::as_const(here.theta), here.gradient);
+      here.norm = gradient_norm(here.gradient);
+    }
     return {here.theta, number_or_infinity(here.loss), number_or_infinity(here.norm), taken,
             status};
   }
 
+  WalkCoordinates<Obj, Parameters> coordinates;
   At here;
   At next;
 
@@ -184,7 +216,7 @@ class LbfgsWalk {
   static constexpr Scalar attainable = 32 * epsilon;
 
   void evaluate(At& at) {
-    at.loss = objective_(std::as_const(at.theta), at.gradient);
+    at.loss = coordinates(std::as_const(at.theta), at.gradient);
     at.norm = gradient_norm(at.gradient);
   }
 
@@ -194,8 +226,10 @@ class LbfgsWalk {
     return (std::max)(std::abs(loss), static_cast<Scalar>(options_.loss_scale));
   }
 
-  // Necessary for a minimum, whatever H says; also in the units of theta.
+  // Necessary for a minimum, whatever H says; also in the units of theta. The mismatch says more,
+  // where it is known: at a minimum of zero the gradient may be of the size of the loss.
   bool is_level() const {
+    if constexpr (HasMismatch<Obj, Parameters>) return true;
     const Scalar root = std::sqrt(tolerance_);
     const Scalar scaled = here.gradient.cwiseProduct(here.theta).cwiseAbs().maxCoeff();
     return here.norm <= root * size() && scaled <= std::sqrt(root) * size();
@@ -203,9 +237,21 @@ class LbfgsWalk {
 
   bool is_flat() const { return here.norm <= tolerance_ * size(); }
 
+  // Is the loss zero at its minimum, and theta within its rounding? Where theta is zero there too,
+  // the way that it came stands for its size, if all of the loss is left to go. The curvature is
+  // that along the last steps: on a slope that falls for ever it fades with the loss.
+  bool is_zero(const Scalar& left) const {
+    const auto within = [&](const Parameters& size) {
+      const Scalar zero = attainable * attainable / 2 * pairs_.curvature_along(size);
+      return left <= zero && here.loss >= 0 && here.loss <= zero;
+    };
+    return within(here.theta) || (here.loss <= 4 * left && within(travelled_));
+  }
+
   bool matches() {
     if constexpr (HasMismatch<Obj, Parameters>) {
-      return detail::matches<Parameters>(objective_, here.theta, std::sqrt(tolerance_));
+      return detail::matches<Parameters>(objective_, coordinates.leave(here.theta),
+                                         std::sqrt(tolerance_));
     } else {
       return true;
     }
@@ -246,6 +292,7 @@ class LbfgsWalk {
   Obj& objective_;
   SecantPairs<Parameters> pairs_;
   Parameters direction_;
+  Parameters travelled_;  // from the start
   Scalar tolerance_;
   Scalar slope_{0};   // along the direction
   int in_a_row_ = 0;  // the last iterations that were close to a minimum
@@ -293,6 +340,7 @@ class LbfgsWalk {
 /// **Example** tests/lbfgs_test.cpp
 struct Lbfgs {
   static constexpr Eigen::Index max_history = detail::max_history;
+  static constexpr bool adaptive = true;
 
   Eigen::Index history = 10;  ///< pairs kept, from 1 to max_history
   Eigen::Index max_iterations = 10000;
@@ -325,9 +373,12 @@ struct Lbfgs {
         return walk.end(taken, walk.settled() ? Status::converged : Status::line_search_failed);
       }
       ++taken;
-      const bool go_on = detail::observe(
-          observer,
-          IterationState<Parameters>{taken, walk.here.loss, walk.here.norm, walk.next.theta});
+      bool go_on = true;
+      if constexpr (!std::is_same_v<Obs, NoObserver>) {
+        const Parameters& theta = walk.coordinates.leave(walk.next.theta);
+        go_on = detail::observe(
+            observer, IterationState<Parameters>{taken, walk.here.loss, walk.here.norm, theta});
+      }
       walk.move();
       if (!go_on) return walk.end(taken, Status::stopped);
     }
