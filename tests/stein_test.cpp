@@ -27,7 +27,7 @@ const auto standard = [](const auto& x) { return (-x).eval(); };
 // A kernel of a user: kappa(rho) = 1 / (1 + rho / 3)^2.
 struct Rational {
   std::optional<double> length = std::nullopt;
-  void check() const {}
+  void require_options() const {}
   template <sm::Real T>
   sm::RadialKernel<T> operator()(T rho) const {
     const T b = 1 + rho / 3;

@@ -73,7 +73,7 @@ class Box {
   /// Throws std::invalid_argument where a sample is not finite or lies outside, naming its row,
   /// column and value.
   template <SamplesOf<Scalar, Dim> X>
-  void require(const X& samples) const {
+  void require_inside(const X& samples) const {
     detail::require_rows(samples, dimension());
     detail::require_finite(samples);
     for (Eigen::Index i = 0; i < samples.cols(); ++i) {

@@ -229,9 +229,10 @@ class Moments {
     // Almost always enough, and without a branch or a division for each coordinate: squares that
     // small change no sum near the largest number, and no variance by more than themselves.
     constexpr Sum negligible = static_cast<Sum>((std::numeric_limits<Scalar>::max)()) / (1LL << 60);
-    int far = 0;
-    for (Eigen::Index i = 0; i < shift.size(); ++i) far |= !(shift(i) * shift(i) <= negligible);
-    if (far != 0) {
+    int outlying = 0;
+    for (Eigen::Index i = 0; i < shift.size(); ++i)
+      outlying |= !(shift(i) * shift(i) <= negligible);
+    if (outlying != 0) {
       const Sum total = sums_.weight + weight;
       const Sum largest = static_cast<Sum>((std::numeric_limits<Scalar>::max)());
       bool finite = true;

@@ -17,10 +17,10 @@ class QuadraticSummary;
 namespace detail {
 
 // Sums over samples, not yet divided by their weight.
-template <class Sum, int K>
+template <class Sum, int ParameterCount>
 struct QuadraticSums {
-  using Vector = Eigen::Matrix<Sum, K, 1>;
-  using Matrix = Eigen::Matrix<Sum, K, K>;
+  using Vector = Eigen::Matrix<Sum, ParameterCount, 1>;
+  using Matrix = Eigen::Matrix<Sum, ParameterCount, ParameterCount>;
 
   Sum weight{0};
   Sum constant{0};
@@ -86,17 +86,17 @@ class QuadraticForm {
   static_assert(K_ == Eigen::Dynamic || K_ >= 1, "K is a positive size or Eigen::Dynamic");
 
   using Scalar = Scalar_;
-  static constexpr int K = K_;
-  using Vector = Eigen::Matrix<Scalar, K, 1>;
-  using Matrix = Eigen::Matrix<Scalar, K, K>;
+  static constexpr int ParameterCount = K_;
+  using Vector = Eigen::Matrix<Scalar, ParameterCount, 1>;
+  using Matrix = Eigen::Matrix<Scalar, ParameterCount, ParameterCount>;
   using Weight = std::common_type_t<Scalar, double>;
 
   /// No samples yet, of a fixed number of parameters.
-  QuadraticForm() requires(K != Eigen::Dynamic) : QuadraticForm(K) {}
+  QuadraticForm() requires(ParameterCount != Eigen::Dynamic) : QuadraticForm(ParameterCount) {}
 
   /// No samples yet, of `size` parameters (which must be K where that is fixed).
   explicit QuadraticForm(Eigen::Index size)
-      : sums_((detail::require_size("QuadraticForm", "size", size, K), size)) {}
+      : sums_((detail::require_size("QuadraticForm", "size", size, ParameterCount), size)) {}
 
   /// Number of parameters.
   Eigen::Index size() const { return sums_.linear.size(); }
@@ -176,7 +176,7 @@ class QuadraticForm {
   template <class F, class Weighting>
   friend class QuadraticSummary;
 
-  using Sums = detail::QuadraticSums<Weight, K>;
+  using Sums = detail::QuadraticSums<Weight, ParameterCount>;
 
   void require_samples(const char* what) const {
     if (!(sums_.weight > 0)) {

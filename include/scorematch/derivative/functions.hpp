@@ -166,8 +166,8 @@ X abs(const X& x) {
 }
 
 /// x^n by multiplication, for any x; x^0 is 1, also at 0.
-template <ForwardNumber X, std::integral I>
-X pow(const X& x, I n) {
+template <ForwardNumber X, std::integral Integer>
+X pow(const X& x, Integer n) {
   using T = typename X::Inner;
   const T& v = x.value;
   if (n < 0) return 1 / pow(x, -static_cast<long long>(n));
@@ -367,12 +367,12 @@ X logsumexp(const C& c, const X& x) {
 
 /// log of the sum of exp over the entries of a vector, without overflow; the empty sum gives
 /// -infinity.
-template <DenseExpression V>
-requires Differentiable<typename V::Scalar>
-typename V::Scalar logsumexp(const V& vector) {
+template <DenseExpression Vector>
+requires Differentiable<typename Vector::Scalar>
+typename Vector::Scalar logsumexp(const Vector& vector) {
   using std::exp;
   using std::log1p;
-  using X = typename V::Scalar;
+  using X = typename Vector::Scalar;
   const auto& entries = vector.eval();
   if (entries.size() == 0) return X(-std::numeric_limits<PlainOf<X>>::infinity());
   Eigen::Index top = 0;

@@ -180,10 +180,10 @@ class RegisterSums {
   }
 
   // Lane by lane, without a loop: the places are known when it is compiled.
-  template <int... K>
+  template <int... Lane>
   static void add_products(BlockSums<double, Dim>& sums, int turn, const Vector& products,
-                           std::integer_sequence<int, K...>) {
-    (add_product(sums, K % Dim, (K % Dim + turn) % Dim, products[K]), ...);
+                           std::integer_sequence<int, Lane...>) {
+    (add_product(sums, Lane % Dim, (Lane % Dim + turn) % Dim, products[Lane]), ...);
   }
 
   static void add_product(BlockSums<double, Dim>& sums, int i, int j, double value) {
@@ -196,18 +196,20 @@ class RegisterSums {
     (add_turned_by<R + 1>(weighted, y, sums[R + 1], Lanes{}), ...);
   }
 
-  template <int R, int... K>
+  template <int R, int... Lane>
   static void add_turned_by(const Vector& weighted, const Vector& y, Vector& sum,
-                            std::integer_sequence<int, K...>) {
-    sum += weighted * __builtin_shufflevector(y, y, (K / Dim * Dim + (K % Dim + R) % Dim)...);
+                            std::integer_sequence<int, Lane...>) {
+    sum += weighted * __builtin_shufflevector(y, y, (Lane / Dim * Dim + (Lane % Dim + R) % Dim)...);
   }
 
-  template <int... K>
+  template <int... Lane>
   static void add_halves(const Vector& weighted0, const Vector& weighted1, const Vector& y0,
-                         const Vector& y1, Vector& sum, std::integer_sequence<int, K...>) {
+                         const Vector& y1, Vector& sum, std::integer_sequence<int, Lane...>) {
     constexpr int half = Dim / 2;
-    sum += __builtin_shufflevector(weighted0, weighted1, (K % Dim < half ? K : lanes + K)...) *
-           __builtin_shufflevector(y0, y1, (K % Dim < half ? K + half : lanes + K - half)...);
+    sum +=
+        __builtin_shufflevector(weighted0, weighted1,
+                                (Lane % Dim < half ? Lane : lanes + Lane)...) *
+        __builtin_shufflevector(y0, y1, (Lane % Dim < half ? Lane + half : lanes + Lane - half)...);
   }
 };
 

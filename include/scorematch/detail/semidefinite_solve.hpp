@@ -71,11 +71,11 @@ Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> null_space(
 }
 
 // G x = b, in the scaled coordinates y_k = sqrt(G_kk) x_k, in which G has unit diagonal.
-template <class Scalar, int K>
+template <class Scalar, int ParameterCount>
 class SemidefiniteSolution {
  public:
-  using Vector = Eigen::Matrix<Scalar, K, 1>;
-  using Matrix = Eigen::Matrix<Scalar, K, K>;
+  using Vector = Eigen::Matrix<Scalar, ParameterCount, 1>;
+  using Matrix = Eigen::Matrix<Scalar, ParameterCount, ParameterCount>;
 
   SemidefiniteSolution(const Matrix& g, const Vector& b) : x(b), scale(b.size()) {
     using std::sqrt;
@@ -83,7 +83,7 @@ class SemidefiniteSolution {
     for (Eigen::Index k = 0; k < b.size(); ++k) {
       scale(k) = g(k, k) >= smallest ? sqrt(g(k, k)) : Scalar(0);
     }
-    const CovarianceRoot<Scalar, K> root(g, rounding());
+    const CovarianceRoot<Scalar, ParameterCount> root(g, rounding());
     singular = root.singular;
     if (!singular) {
       solve_lower(root.lower, x);
@@ -111,9 +111,9 @@ class SemidefiniteSolution {
     using std::abs;
     Vector difference = scale.cwiseProduct(theta - x);
     remove_null(difference);
-    const Scalar far = difference.cwiseAbs().maxCoeff();
+    const Scalar largest = difference.cwiseAbs().maxCoeff();
     const Scalar size = scale.cwiseProduct(x).cwiseAbs().maxCoeff();
-    return far > 0 ? far / size : Scalar(0);
+    return largest > 0 ? largest / size : Scalar(0);
   }
 
   Vector x;

@@ -14,12 +14,12 @@ namespace scorematch::detail {
 #ifdef SCOREMATCH_HAS_VECTORS
 
 // The first halves of a and b, lane by lane in turns, then the second halves.
-template <class R, int... K>
+template <class R, int... Lane>
 EIGEN_ALWAYS_INLINE void interleave(const R& a, const R& b, R& first, R& second,
-                                    std::integer_sequence<int, K...>) {
-  constexpr int count = sizeof...(K);
-  first = __builtin_shufflevector(a, b, (K / 2 + K % 2 * count)...);
-  second = __builtin_shufflevector(a, b, (K / 2 + count / 2 + K % 2 * count)...);
+                                    std::integer_sequence<int, Lane...>) {
+  constexpr int count = sizeof...(Lane);
+  first = __builtin_shufflevector(a, b, (Lane / 2 + Lane % 2 * count)...);
+  second = __builtin_shufflevector(a, b, (Lane / 2 + count / 2 + Lane % 2 * count)...);
 }
 
 // A register for each column of a square tile. To interleave each column with that half of the tile

@@ -46,8 +46,8 @@ class Differentiated {
     return result;
   }
 
-  template <DenseExpression X, DenseExpression V, DenseExpression Theta>
-  Directional<typename Theta::Scalar> directional(const X& x, const V& v,
+  template <DenseExpression X, DenseExpression Direction, DenseExpression Theta>
+  Directional<typename Theta::Scalar> directional(const X& x, const Direction& v,
                                                   const Theta& theta) const {
     const auto line = along<typename Theta::Scalar>(at(theta), x, v);
     return {line.first, line.second};

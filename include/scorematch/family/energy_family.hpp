@@ -18,9 +18,9 @@ namespace scorematch {
 /// A generic callable `energy(x, theta)` that returns log p_theta(x) up to a constant (minus an
 /// energy in the physicist's sense): x and theta are Eigen columns of numbers that it must not ask
 /// to be plain.
-template <class E, class Scalar, int Dim, int ParameterCount>
-concept EnergyFunction = std::copy_constructible<E> &&
-    requires(const E& energy,
+template <class Energy, class Scalar, int Dim, int ParameterCount>
+concept EnergyFunction = std::copy_constructible<Energy> &&
+    requires(const Energy& energy,
              const Eigen::Matrix<ForwardLaplacian<Scalar, detail::pass_width<Dim>>, Dim, 1>& x,
              const Eigen::Matrix<Scalar, ParameterCount, 1>& theta) {
   ForwardLaplacian<Scalar, detail::pass_width<Dim>>(energy(x, theta));

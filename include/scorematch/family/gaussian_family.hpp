@@ -187,8 +187,8 @@ class GaussianFamily {
   }
 
   /// v . score and -v^T P v.
-  template <DenseExpression X, DenseExpression V, DenseExpression Theta>
-  Directional<typename Theta::Scalar> directional(const X& x, const V& v,
+  template <DenseExpression X, DenseExpression Direction, DenseExpression Theta>
+  Directional<typename Theta::Scalar> directional(const X& x, const Direction& v,
                                                   const Theta& theta) const {
     using T = typename Theta::Scalar;
     const auto at = whiten(x, theta);

@@ -205,11 +205,11 @@ class GaussianMixtureFamily
     return k == 0 ? typename Theta::Scalar(0) : theta(k - 1);
   }
 
-  template <std::size_t... K>
-  std::array<Gaussian<Scalar, Dim>, sizeof...(K)> components(const Parameters& theta,
-                                                             std::index_sequence<K...>) const {
+  template <std::size_t... Component>
+  std::array<Gaussian<Scalar, Dim>, sizeof...(Component)> components(
+      const Parameters& theta, std::index_sequence<Component...>) const {
     return {component_.distribution(
-        theta.segment(offset(Eigen::Index(K)), component_.parameter_count()))...};
+        theta.segment(offset(Eigen::Index(Component)), component_.parameter_count()))...};
   }
 
   // An index with a probability proportional to its weight.

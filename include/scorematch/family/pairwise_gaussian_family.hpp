@@ -13,10 +13,10 @@
 namespace scorematch {
 
 /// x_i, then -x_i^2 / 2, then -x_i x_j for i > j row by row.
-template <Real Scalar, int Dim, int K>
+template <Real Scalar, int Dim, int ParameterCount>
 struct PairwiseGaussianStatistics {
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
-  using Values = Eigen::Matrix<Scalar, K, 1>;
+  using Values = Eigen::Matrix<Scalar, ParameterCount, 1>;
 
   Values operator()(const Vector& x) const {
     const Eigen::Index d = x.size();

@@ -183,11 +183,11 @@ EIGEN_ALWAYS_INLINE void for_each_coordinate(Eigen::Index d, Visit&& visit) {
 }
 
 // D (K x Dim) and the Laplacian of t (K).
-template <class Scalar, int Dim, int K, class Statistics>
+template <class Scalar, int Dim, int ParameterCount, class Statistics>
 EIGEN_ALWAYS_INLINE void write_laplacian(const Statistics& statistics,
                                          const Eigen::Matrix<Scalar, Dim, 1>& x,
-                                         Eigen::Matrix<Scalar, K, Dim>& jacobian,
-                                         Eigen::Matrix<Scalar, K, 1>& laplacian) {
+                                         Eigen::Matrix<Scalar, ParameterCount, Dim>& jacobian,
+                                         Eigen::Matrix<Scalar, ParameterCount, 1>& laplacian) {
   if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
     jacobian.setZero();
     laplacian.setZero();
@@ -219,10 +219,11 @@ EIGEN_ALWAYS_INLINE void write_laplacian(const Statistics& statistics,
 }
 
 // D and d_jj t, both K x Dim.
-template <class Scalar, int Dim, int K, class Statistics>
+template <class Scalar, int Dim, int ParameterCount, class Statistics>
 requires KnowsCurvature<Statistics, Scalar, Dim> EIGEN_ALWAYS_INLINE void write_curvature(
     const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
-    Eigen::Matrix<Scalar, K, Dim>& jacobian, Eigen::Matrix<Scalar, K, Dim>& curvature) {
+    Eigen::Matrix<Scalar, ParameterCount, Dim>& jacobian,
+    Eigen::Matrix<Scalar, ParameterCount, Dim>& curvature) {
   if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
     jacobian.setZero();
     curvature.setZero();
@@ -272,16 +273,16 @@ void write_base(const Base& base, const Eigen::Matrix<Scalar, Dim, 1>& x,
 }
 
 // Score and Laplacian of theta . t + b, for parameters of any number type.
-template <class Scalar, int Dim, int K, class Statistics, class Base, class Theta>
+template <class Scalar, int Dim, int ParameterCount, class Statistics, class Base, class Theta>
 ScoreAndLaplacian<typename Theta::Scalar, Dim> score_and_laplacian(
     const Statistics& statistics, const Base& base, const Eigen::Matrix<Scalar, Dim, 1>& x,
     const Theta& theta) {
   using T = typename Theta::Scalar;
-  Eigen::Matrix<Scalar, K, Dim> jacobian(theta.size(), x.size());
-  Eigen::Matrix<Scalar, K, 1> laplacian(theta.size());
+  Eigen::Matrix<Scalar, ParameterCount, Dim> jacobian(theta.size(), x.size());
+  Eigen::Matrix<Scalar, ParameterCount, 1> laplacian(theta.size());
   Eigen::Matrix<Scalar, Dim, 1> base_gradient(x.size());
   Eigen::Matrix<Scalar, Dim, 1> base_curvature(x.size());
-  write_laplacian<Scalar, Dim, K>(statistics, x, jacobian, laplacian);
+  write_laplacian<Scalar, Dim, ParameterCount>(statistics, x, jacobian, laplacian);
   write_base<Scalar, Dim>(base, x, base_gradient, base_curvature);
   ScoreAndLaplacian<T, Dim> result{Eigen::Matrix<T, Dim, 1>(x.size()), T(base_curvature.sum())};
   for (Eigen::Index j = 0; j < x.size(); ++j) {

@@ -14,8 +14,8 @@
 namespace scorematch {
 
 /// What a score is: a column of Dim numbers.
-template <class V, class Scalar, int Dim>
-concept ScoreVector = SamplesOf<std::remove_cvref_t<V>, Scalar, Dim>;
+template <class Vector, class Scalar, int Dim>
+concept ScoreVector = SamplesOf<std::remove_cvref_t<Vector>, Scalar, Dim>;
 
 /// A distribution of any family: `model.score(x)` is the gradient in x of its log density.
 template <class M, class Scalar, int Dim>

@@ -49,7 +49,7 @@ struct WildBootstrap {
   /// less for a Markov chain, about one over the number of steps over which it forgets.
   double flip_probability = 0.5;
 
-  void check() const {
+  void require_options() const {
     detail::require_option(draws >= 1, "WildBootstrap", "draws", draws, "at least 1");
     detail::require_option(flip_probability > 0 && flip_probability <= 0.5, "WildBootstrap",
                            "flip_probability", flip_probability,
@@ -80,7 +80,7 @@ class SteinPairs {
     using Vector = Eigen::Matrix<Scalar, Dim, 1>;
     const Eigen::Index d = samples.rows();
     const Eigen::Index n = samples.cols();
-    kernel.check();
+    kernel.require_options();
     require_model_dimension(model, d);
     if (d < 1) fail("samples have 0 rows; expected at least 1");
     if (n < 2) fail("samples have ", n, " columns; expected at least 2, as pairs are compared");
@@ -232,7 +232,7 @@ requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
                                                  const WildBootstrap& bootstrap = {}) {
   using Sum = std::common_type_t<typename X::Scalar, double>;
   using Matrix = Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>;
-  bootstrap.check();
+  bootstrap.require_options();
   SteinTest<typename X::Scalar> result{};
   detail::with_coefficients(samples, [&](const auto& block) {
     const detail::SteinPairsOf<X, Kernel> pairs(model, block, kernel);

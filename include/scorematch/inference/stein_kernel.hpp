@@ -33,11 +33,11 @@ struct RadialKernel {
 /// throws std::invalid_argument.
 ///
 /// Laws: kappa(|x - y|^2) is a positive definite function of x - y in every dimension.
-template <class K, class Scalar>
-concept SteinKernel = requires(const K& kernel, Scalar rho) {
+template <class Kernel, class Scalar>
+concept SteinKernel = requires(const Kernel& kernel, Scalar rho) {
   { kernel(rho) } -> std::same_as<RadialKernel<Scalar>>;
   { kernel.length } -> std::convertible_to<std::optional<double>>;
-  kernel.check();
+  kernel.require_options();
 };
 
 namespace detail {
@@ -63,7 +63,7 @@ struct InverseMultiquadric {
   double exponent = -0.5;
   double offset = 1;
 
-  void check() const {
+  void require_options() const {
     using std::isfinite;
     detail::require_length("InverseMultiquadric", length);
     detail::require_option(exponent > -1 && exponent < 0, "InverseMultiquadric", "exponent",
@@ -90,7 +90,7 @@ struct GaussianKernel {
   /// In units of x; none: the median distance of the samples.
   std::optional<double> length = std::nullopt;
 
-  void check() const { detail::require_length("GaussianKernel", length); }
+  void require_options() const { detail::require_length("GaussianKernel", length); }
 
   template <Real Scalar>
   RadialKernel<Scalar> operator()(Scalar rho) const {

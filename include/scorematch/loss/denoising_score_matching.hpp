@@ -68,9 +68,9 @@ struct DenoisingPoint {
   Scalar sigma;
   bool antithetic;
 
-  template <class F, class E, DenseExpression Theta>
+  template <class F, class Noise, DenseExpression Theta>
   requires(HasScore<F> || HasLaplacian<F>) typename Theta::Scalar operator()(
-      const F& family, PointOf<F>& x, const E& e, const Theta& theta) const {
+      const F& family, PointOf<F>& x, const Noise& e, const Theta& theta) const {
     x += sigma * e;
     const auto s = score(family, x, theta);
     typename Theta::Scalar sum = s.squaredNorm() / 2;

@@ -118,9 +118,9 @@ class BoxWeighting {
 
   /// Throws std::invalid_argument where a sample lies outside the box, or its weight is no weight.
   template <class X>
-  void require(const X& samples) const {
+  void require_inside(const X& samples) const {
     using std::isfinite;
-    box_.require(samples);
+    box_.require_inside(samples);
     for (Eigen::Index i = 0; i < samples.cols(); ++i) {
       for (Eigen::Index j = 0; j < samples.rows(); ++j) {
         const At at = weight(j, samples(j, i));
@@ -163,7 +163,7 @@ class TruncatedSamples {
   void add(const X& samples) {
     detail::require_rows(samples, dimension());
     detail::with_coefficients(samples, [this](const auto& block) {
-      weighting_.require(block);
+      weighting_.require_inside(block);
       set_.add(block);
     });
   }
@@ -173,14 +173,14 @@ class TruncatedSamples {
   void add(const X& samples, const W& weights) {
     detail::require_rows(samples, dimension());
     detail::with_coefficients(samples, [&](const auto& block) {
-      weighting_.require(block);
+      weighting_.require_inside(block);
       set_.add(block, weights);
     });
   }
 
   /// Adds everything `other` has seen, which must lie in this box too.
   void merge(const TruncatedSamples& other) {
-    if (other.dimension() == dimension()) weighting_.require(other.set_.samples());
+    if (other.dimension() == dimension()) weighting_.require_inside(other.set_.samples());
     set_.merge(other.set_);
   }
 

@@ -30,11 +30,11 @@ template <Real Scalar_, int K_ = Eigen::Dynamic>
 class QuadraticObjective {
  public:
   using Scalar = Scalar_;
-  static constexpr int K = K_;
-  using Parameters = Eigen::Matrix<Scalar, K, 1>;
-  using Matrix = Eigen::Matrix<Scalar, K, K>;
+  static constexpr int ParameterCount = K_;
+  using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
+  using Matrix = Eigen::Matrix<Scalar, ParameterCount, ParameterCount>;
 
-  explicit QuadraticObjective(const QuadraticForm<Scalar, K>& form)
+  explicit QuadraticObjective(const QuadraticForm<Scalar, ParameterCount>& form)
       : quadratic_(form.quadratic()),
         linear_(form.linear()),
         constant_(form.constant()),
@@ -89,20 +89,20 @@ class QuadraticObjective {
   Matrix quadratic_;
   Parameters linear_;
   Scalar constant_;
-  detail::SemidefiniteSolution<Scalar, K> solution_;
+  detail::SemidefiniteSolution<Scalar, ParameterCount> solution_;
 };
 
 namespace detail {
 
 template <class F, class Form>
-QuadraticObjective<typename Form::Scalar, Form::K> quadratic_objective(const F& family,
-                                                                       const Form& form) {
+QuadraticObjective<typename Form::Scalar, Form::ParameterCount> quadratic_objective(
+    const F& family, const Form& form) {
   if (form.size() != family.parameter_count()) {
     fail("the summary has ", form.size(), " parameters; expected ", family.parameter_count(),
          ", as the family has them");
   }
   if (!(form.count() > 0)) fail("no samples (count = 0); expected at least one");
-  return QuadraticObjective<typename Form::Scalar, Form::K>(form);
+  return QuadraticObjective<typename Form::Scalar, Form::ParameterCount>(form);
 }
 
 }  // namespace detail

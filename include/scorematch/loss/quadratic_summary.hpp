@@ -21,12 +21,12 @@ namespace scorematch {
 /// Plain score matching: every coordinate of every sample counts with weight one.
 ///
 /// A weighting of another kind (`generalized score matching`) has `uniform = false`,
-/// `weight(j, x_j)` -> {h, slope} with h >= 0, and `require(samples)`, which throws where samples
-/// lie outside its domain.
+/// `weight(j, x_j)` -> {h, slope} with h >= 0, and `require_inside(samples)`, which throws where
+/// samples lie outside its domain.
 struct UniformWeighting {
   static constexpr bool uniform = true;
   template <class X>
-  void require(const X&) const {}
+  void require_inside(const X&) const {}
 };
 
 /// What score matching of an exponential family keeps of the samples: a `QuadraticForm` filled by
@@ -52,8 +52,8 @@ class QuadraticSummary {
   using Family = F;
   using Scalar = typename F::Scalar;
   static constexpr int Dim = F::Dim;
-  static constexpr int K = F::ParameterCount;
-  using Form = QuadraticForm<Scalar, K>;
+  static constexpr int ParameterCount = F::ParameterCount;
+  using Form = QuadraticForm<Scalar, ParameterCount>;
   using Weight = typename Form::Weight;
 
   explicit QuadraticSummary(F family, Weighting weighting = Weighting())
@@ -97,17 +97,17 @@ class QuadraticSummary {
 
  private:
   using Sum = Weight;
-  using Sums = detail::QuadraticSums<Sum, K>;
+  using Sums = detail::QuadraticSums<Sum, ParameterCount>;
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
-  using Parameters = Eigen::Matrix<Scalar, K, 1>;
-  using Jacobian = Eigen::Matrix<Scalar, K, Dim>;
+  using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
+  using Jacobian = Eigen::Matrix<Scalar, ParameterCount, Dim>;
   using Statistics = typename F::Statistics;
   using Base = typename F::Base;
 
   // Small enough for a block of samples on the stack.
-  static constexpr bool small =
-      Dim != Eigen::Dynamic && K != Eigen::Dynamic && K <= 16 && K * Dim <= 128;
-  static constexpr bool sparse = !small && SparseStatistics<Statistics, Scalar, Dim>;
+  static constexpr bool unrolled = Dim != Eigen::Dynamic && ParameterCount != Eigen::Dynamic &&
+                                   ParameterCount <= 16 && ParameterCount * Dim <= 128;
+  static constexpr bool sparse = !unrolled && SparseStatistics<Statistics, Scalar, Dim>;
   static constexpr Eigen::Index gathered_columns = 256;
 
   struct Unweighted {
@@ -174,7 +174,7 @@ class QuadraticSummary {
   template <class X, class W>
   void add_block(const X& samples, const W& weights) {
     if (samples.cols() == 0) return;
-    weighting_.require(samples);
+    weighting_.require_inside(samples);
     if constexpr (sparse) {
       if (samples.cols() == 1) {
         add_single(samples, weights);
@@ -185,7 +185,7 @@ class QuadraticSummary {
     Sums part(family_.parameter_count());
     if constexpr (sparse) {
       sum_sparse(part, samples, weights);
-    } else if constexpr (small) {
+    } else if constexpr (unrolled) {
       sum_small(part, samples, weights);
     } else {
       sum_gathered(part, samples, weights);
@@ -198,7 +198,7 @@ class QuadraticSummary {
   EIGEN_ALWAYS_INLINE void evaluate(Terms& at) const {
     const Statistics& statistics = family_.statistics();
     if constexpr (Weighting::uniform) {
-      detail::write_laplacian<Scalar, Dim, K>(statistics, at.x, at.columns, at.linear);
+      detail::write_laplacian<Scalar, Dim, ParameterCount>(statistics, at.x, at.columns, at.linear);
       if constexpr (!detail::flat<Base>) {
         const BaseAt base(family_.base(), at.x);
         at.linear.noalias() += at.columns.lazyProduct(base.gradient);
@@ -206,7 +206,8 @@ class QuadraticSummary {
       }
     } else {
       using std::sqrt;
-      detail::write_curvature<Scalar, Dim, K>(statistics, at.x, at.columns, at.curvature);
+      detail::write_curvature<Scalar, Dim, ParameterCount>(statistics, at.x, at.columns,
+                                                           at.curvature);
       const BaseAt base(family_.base(), at.x);
       at.linear.setZero();
       at.constant = 0;
@@ -225,12 +226,12 @@ class QuadraticSummary {
   template <class X, class W>
   void sum_small(Sums& part, const X& samples, const W& weights) const {
     using std::sqrt;
-    constexpr int entries = K * Dim;
+    constexpr int entries = ParameterCount * Dim;
     constexpr int block_size = std::clamp(4096 / entries, 32, 256);
     // Columns a power of two apart would share the lines of the cache.
     constexpr int stride = block_size + 8;
     Eigen::Matrix<Sum, stride, entries> columns;  // entry (k, j) in column k + K j
-    Eigen::Matrix<Sum, stride, K> linear;
+    Eigen::Matrix<Sum, stride, ParameterCount> linear;
     Eigen::Matrix<Sum, block_size, 1> constant;
     std::array<Vector, std::size_t(block_size)> x;
     Eigen::Matrix<Sum, block_size, 1> weight;
@@ -244,7 +245,7 @@ class QuadraticSummary {
       }
       // No branch and no sum in here, so that the compiler can take several samples at once.
       for (Eigen::Index s = 0; s < used; ++s) {
-        Terms at(Dim, K);
+        Terms at(Dim, ParameterCount);
         for (int i = 0; i < Dim; ++i) at.x(i) = x[std::size_t(s)](i);  // not by whole registers
         evaluate(at);
         const Sum w = weighted<W> ? weight(s) : Sum(1);
@@ -252,30 +253,31 @@ class QuadraticSummary {
         // What no statistic depends on is refused all the same.
         constant(s) =
             w * static_cast<Sum>(at.constant) + static_cast<Sum>(detail::zero_if_finite(at.x));
-        for (int k = 0; k < K; ++k) linear(s, k) = w * static_cast<Sum>(at.linear(k));
+        for (int k = 0; k < ParameterCount; ++k) linear(s, k) = w * static_cast<Sum>(at.linear(k));
         for (int j = 0; j < Dim; ++j) {
-          for (int k = 0; k < K; ++k) {
-            columns(s, k + K * j) = root * static_cast<Sum>(at.columns(k, j));
+          for (int k = 0; k < ParameterCount; ++k) {
+            columns(s, k + ParameterCount * j) = root * static_cast<Sum>(at.columns(k, j));
           }
         }
       }
       part.weight += weight.head(used).sum();
       part.constant += constant.head(used).sum();
-      for (int k = 0; k < K; ++k) part.linear(k) += linear.col(k).head(used).sum();
+      for (int k = 0; k < ParameterCount; ++k) part.linear(k) += linear.col(k).head(used).sum();
       for (int j = 0; j < Dim; ++j) {
-        std::array<bool, std::size_t(K)> zero{};
-        for (int a = 0; a < K; ++a) {
-          const auto column = columns.col(a + K * j).head(used);
+        std::array<bool, std::size_t(ParameterCount)> zero{};
+        for (int a = 0; a < ParameterCount; ++a) {
+          const auto column = columns.col(a + ParameterCount * j).head(used);
           const Sum square = column.dot(column);
           zero[std::size_t(a)] = square == 0;
           part.quadratic(a, a) += square;
         }
-        for (int a = 0; a < K; ++a) {
+        for (int a = 0; a < ParameterCount; ++a) {
           if (zero[std::size_t(a)]) continue;
           for (int b = 0; b < a; ++b) {
             if (zero[std::size_t(b)]) continue;
-            part.quadratic(a, b) +=
-                columns.col(a + K * j).head(used).dot(columns.col(b + K * j).head(used));
+            part.quadratic(a, b) += columns.col(a + ParameterCount * j)
+                                        .head(used)
+                                        .dot(columns.col(b + ParameterCount * j).head(used));
           }
         }
       }
@@ -351,14 +353,14 @@ class QuadraticSummary {
   // overflows before the diagonal does.
   struct Margins {
     struct Diagonal {
-      Eigen::Matrix<Sum, K, 1> entries;
+      Eigen::Matrix<Sum, ParameterCount, 1> entries;
       Sum elsewhere{0};
       Sum& operator()(Eigen::Index a, Eigen::Index b) { return a == b ? entries(a) : elsewhere; }
       Sum operator()(Eigen::Index a, Eigen::Index) const { return entries(a); }
     };
     Sum weight;
     Sum constant;
-    Eigen::Matrix<Sum, K, 1> linear;
+    Eigen::Matrix<Sum, ParameterCount, 1> linear;
     Diagonal quadratic;
 
     explicit Margins(const Sums& sums)

@@ -28,8 +28,8 @@ struct SlicedPoint {
   Directions directions;
   bool variance_reduced;
 
-  template <HasDirectional F, class V, DenseExpression Theta>
-  typename Theta::Scalar operator()(const F& family, const PointOf<F>& x, const V& v,
+  template <HasDirectional F, class Direction, DenseExpression Theta>
+  typename Theta::Scalar operator()(const F& family, const PointOf<F>& x, const Direction& v,
                                     const Theta& theta) const {
     const auto along = family.directional(x, v, theta);
     if constexpr (HasScore<F> || HasLaplacian<F>) {

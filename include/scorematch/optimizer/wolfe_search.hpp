@@ -126,8 +126,8 @@ class WolfeSearch {
     if (abs(at.slope) < abs(best.slope)) {  // the slope flattens ahead
       const bool useful = (cubic - at.step) * ahead > 0;
       if (bracketed_) {
-        const bool near = useful && abs(cubic - at.step) < abs(secant - at.step);
-        const Scalar step = near ? cubic : secant;
+        const bool cubic_is_nearer = useful && abs(cubic - at.step) < abs(secant - at.step);
+        const Scalar step = cubic_is_nearer ? cubic : secant;
         const Scalar limit = at.step + two_thirds * (other.step - at.step);
         return ahead > 0 ? (std::min)(step, limit) : (std::max)(step, limit);
       }
