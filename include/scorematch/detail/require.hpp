@@ -16,6 +16,11 @@
     "scorematch cannot be compiled with -ffast-math or -ffinite-math-only: the compiler then assumes that NaN and infinity never occur and deletes the checks that keep them out of a fit. Use -O3 -fno-math-errno -ffp-contract=fast instead."
 #endif
 
+#if defined(__ASSOCIATIVE_MATH__)
+#error \
+    "scorematch cannot be compiled with -funsafe-math-optimizations or -fassociative-math: the compiler then takes differences of samples in another order, which loses the digits of their variances. Use -O3 -fno-math-errno -ffp-contract=fast instead."
+#endif
+
 namespace scorematch::detail {
 
 // Not inlined, for C++20 has every user compile what is inlined of std::string.

@@ -21,11 +21,16 @@
 #error "scorematch/parallel/pack.hpp needs the vector extension of g++ and clang"
 #endif
 
-// Lets clang fuse a product and a sum that stand in different functions, as g++ does by default.
+// Lets clang fuse a product and a sum that stand in different functions, as g++ does by default;
+// and keeps it from cancelling a number that is added to round and subtracted again, which
+// -fassociative-math allows. Of that mode clang has no macro; g++ has, and is refused in
+// require.hpp.
 #if defined(__clang__)
 #define SCOREMATCH_FUSE _Pragma("clang fp contract(fast)")
+#define SCOREMATCH_AS_WRITTEN _Pragma("clang fp reassociate(off)")
 #else
 #define SCOREMATCH_FUSE
+#define SCOREMATCH_AS_WRITTEN
 #endif
 
 namespace scorematch {
@@ -230,6 +235,7 @@ class Pack {
   // 2^n for a whole n of -1022 to 1023, by way of the bits of a double: above 2^52 its last ones
   // count units.
   static Values power_of_two(Values n) {
+    SCOREMATCH_AS_WRITTEN
     return std::bit_cast<Values>(std::bit_cast<Bits>(n + (0x1.8p52 + 1023)) << 52);
   }
 
@@ -238,6 +244,7 @@ class Pack {
   // polynomials and scales in four steps, which takes half the time of a step of gradient descent.
   static Values exponential(Values x) {
     SCOREMATCH_FUSE
+    SCOREMATCH_AS_WRITTEN
     constexpr double magic = 0x1.8p52;
     // Beyond these the result is infinity and zero; a NaN passes.
     x = x > 711. ? Values{} + 711. : x;
@@ -261,6 +268,7 @@ class Pack {
 };
 
 #undef SCOREMATCH_FUSE
+#undef SCOREMATCH_AS_WRITTEN
 
 template <VectorLane T, int W>
 struct ScalarTraits<Pack<T, W>> {
