@@ -21,6 +21,11 @@
     "scorematch cannot be compiled with -funsafe-math-optimizations or -fassociative-math: the compiler then takes differences of samples in another order, which loses the digits of their variances. Use -O3 -fno-math-errno -ffp-contract=fast instead."
 #endif
 
+#if defined(EIGEN_DEFAULT_TO_ROW_MAJOR)
+#error \
+    "scorematch cannot be compiled with EIGEN_DEFAULT_TO_ROW_MAJOR: it reads and writes its own matrices column by column. Samples and weights may have any storage order: name Eigen::RowMajor in the types of yours that are to have it."
+#endif
+
 namespace scorematch::detail {
 
 // Not inlined, for C++20 has every user compile what is inlined of std::string.

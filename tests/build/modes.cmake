@@ -1,12 +1,16 @@
 cmake_minimum_required(VERSION 3.23)
 
-# Every public header refuses the compiler modes in which NaN "cannot occur", and says so; the modes
-# that it recommends instead are accepted.
+# Every public header refuses the modes that the library cannot be right under, those in which NaN
+# "cannot occur" and row-major matrices by default, and says why; the modes that it recommends
+# instead are accepted.
 file(GLOB_RECURSE headers RELATIVE "${INCLUDE}" "${INCLUDE}/*.hpp")
 list(FILTER headers EXCLUDE REGEX "/detail/")
 list(REMOVE_ITEM headers scorematch/version.hpp)  # three macros and no code
 set(problems "")
-foreach(mode -ffast-math -ffinite-math-only)
+set(reason_-ffast-math "-ffast-math[^\n]*NaN")
+set(reason_-ffinite-math-only "-ffast-math[^\n]*NaN")
+set(reason_-DEIGEN_DEFAULT_TO_ROW_MAJOR "EIGEN_DEFAULT_TO_ROW_MAJOR[^\n]*column by column")
+foreach(mode -ffast-math -ffinite-math-only -DEIGEN_DEFAULT_TO_ROW_MAJOR)
   foreach(header IN LISTS headers)
     file(WRITE "${BINARY}/refused.cpp" "#include <${header}>\n")
     # The preprocessor knows enough to refuse; there is no need to compile Eigen for it.
@@ -14,7 +18,7 @@ foreach(mode -ffast-math -ffinite-math-only)
       COMMAND "${COMPILER}" "@${FLAGS}" ${mode} -Wfatal-errors -E "${BINARY}/refused.cpp"
               -o "${BINARY}/refused.i"
       RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
-    if(result EQUAL 0 OR NOT output MATCHES "error:[^\n]*-ffast-math[^\n]*NaN")
+    if(result EQUAL 0 OR NOT output MATCHES "error:[^\n]*${reason_${mode}}")
       list(APPEND problems "${header} with ${mode}: result ${result}\n${output}")
     endif()
   endforeach()
