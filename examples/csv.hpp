@@ -1,29 +1,45 @@
-// A reader for tables of numbers as people have them: with or without a header; comma, semicolon,
-// tab or blanks between fields; quotes; either line ending. Debian's small CSV readers want the
-// number of columns at compile time or do not say where a bad field is.
+// A reader for tables of numbers as people have them. The base is RFC 4180: fields, quotes, line
+// breaks within quotes. To that come any line ending; comma, semicolon, tab or blanks between
+// fields; with or without a header; comments and headers after "# ", as NumPy's savetxt writes
+// them; missing values; and a choice of columns. Debian's small CSV readers want the number of
+// columns at compile time or do not say where a bad field is.
 #pragma once
 
 #include <Eigen/Core>
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace csv {
 
-struct Table {
-  std::vector<std::string> names;  // one for each column; "x0", "x1", ... without a header
-  Eigen::MatrixXd values;          // columns x rows: one record per column
+// `guess`: the first record is a header where no field of it is a finite number, and not all of
+// them are missing.
+enum class Header { guess, yes, no };
+
+struct Options {
+  Header header = Header::guess;
+  bool drop_missing = false;  // true: without the records that lack a value; else an error
+  std::vector<std::string> columns = {};  // names, or numbers from 1; none: all
 };
 
-struct Field {
-  std::string text;
-  bool quoted = false;
+struct Table {
+  std::vector<std::string> names;  // one for each column; "x1", "x2", ... without a header
+  Eigen::MatrixXd values;          // columns x rows: one record per column
+  std::size_t dropped = 0;         // records left out because a value is missing
+};
+
+struct Record {
+  std::size_t line = 0;  // the first of its lines, from 1
+  std::vector<std::string> fields;
 };
 
 [[noreturn]] inline void fail(const std::string& file, std::size_t line, std::size_t column,
@@ -33,58 +49,31 @@ struct Field {
 }
 
 inline bool blank(char c) { return c == ' ' || c == '\t'; }
+inline bool line_end(char c) { return c == '\n' || c == '\r'; }
 
-// The first of tab, semicolon and comma that stands outside quotes; else blanks.
-inline char find_delimiter(const std::string& line) {
-  for (const char candidate : {'\t', ';', ','}) {
-    bool quoted = false;
-    for (const char c : line) {
-      if (c == '"') quoted = !quoted;
-      if (c == candidate && !quoted) return candidate;
+// Every run of blanks and line breaks becomes one blank, and none is left at the ends.
+inline std::string simplified(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    if (!blank(c) && !line_end(c)) {
+      result += c;
+    } else if (!result.empty() && result.back() != ' ') {
+      result += ' ';
     }
   }
-  return ' ';
+  if (!result.empty() && result.back() == ' ') result.pop_back();
+  return result;
 }
 
-inline std::vector<Field> split(const std::string& file, std::size_t line_number,
-                                const std::string& line, char delimiter) {
-  std::vector<Field> fields;
-  std::size_t at = 0;
-  const auto skip_blanks = [&] {
-    while (at < line.size() && blank(line[at]) && line[at] != (delimiter == '\t' ? '\t' : '\0'))
-      ++at;
-  };
-  while (true) {
-    Field field;
-    skip_blanks();
-    if (at < line.size() && line[at] == '"') {
-      field.quoted = true;
-      for (++at;; ++at) {
-        if (at >= line.size())
-          fail(file, line_number, fields.size() + 1, "the quote is not closed");
-        if (line[at] == '"') {
-          if (at + 1 >= line.size() || line[at + 1] != '"') break;
-          ++at;  // a doubled quote stands for one
-        }
-        field.text += line[at];
-      }
-      ++at;
-    } else {
-      while (at < line.size() && line[at] != delimiter && !(delimiter == ' ' && blank(line[at]))) {
-        field.text += line[at++];
-      }
-      while (!field.text.empty() && blank(field.text.back())) field.text.pop_back();
-    }
-    skip_blanks();
-    fields.push_back(field);
-    if (at >= line.size()) return fields;
-    if (delimiter != ' ') {
-      if (line[at] != delimiter) {
-        fail(file, line_number, fields.size(), "unexpected text after the closing quote");
-      }
-      ++at;
-    }
-  }
+inline std::string counted(std::size_t count, const char* what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+// As a message shows it: no longer than a line, and no character that a terminal would obey.
+inline std::string quoted(const std::string& field) {
+  std::string shown = field.size() <= 40 ? field : field.substr(0, 40) + "...";
+  for (char& c : shown) c = std::iscntrl(static_cast<unsigned char>(c)) != 0 ? '?' : c;
+  return '"' + shown + '"';
 }
 
 inline std::optional<double> number(const std::string& text) {
@@ -95,58 +84,273 @@ inline std::optional<double> number(const std::string& text) {
   return value;
 }
 
-inline std::string default_name(std::size_t column) {
-  std::string name = "x";
-  return name += std::to_string(column);
+inline bool finite_number(const std::string& text) {
+  const std::optional<double> value = number(text);
+  return value && std::isfinite(*value);
 }
 
-inline Table read(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) throw std::runtime_error(file + ": cannot open");
-  Table table;
-  std::vector<double> values;
-  std::size_t width = 0;
-  char delimiter = ' ';
-  std::string line;
-  for (std::size_t line_number = 1; std::getline(stream, line); ++line_number) {
-    if (line_number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
-    while (!line.empty() && (line.back() == '\r' || blank(line.back()))) {
-      // A trailing tab is an empty last field where tabs delimit.
-      if (line.back() == '\t' && delimiter == '\t' && width > 0) break;
-      line.pop_back();
+// What R, NumPy, pandas, spreadsheets and databases write for a value that is not there.
+inline bool missing(const std::string& text) {
+  std::string lower = text;
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const char* word : {"", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?", ".", "-"}) {
+    if (lower == word) return true;
+  }
+  return false;
+}
+
+// Cuts a text into records.
+class Records {
+ public:
+  // Without a delimiter it is looked for in the first record.
+  Records(std::string file, std::string_view text, std::optional<char> delimiter = {})
+      : file_(std::move(file)), text_(text) {
+    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+    if (text_.starts_with("\xFF\xFE") || text_.starts_with("\xFE\xFF")) {
+      throw std::runtime_error(file_ + ": the text is UTF-16; expected UTF-8");
     }
-    if (line.empty()) continue;
-    const bool first = width == 0;
-    if (first) delimiter = find_delimiter(line);
-    const std::vector<Field> fields = split(file, line_number, line, delimiter);
-    if (first) {
-      width = fields.size();
-      bool any_number = false;
-      for (const Field& field : fields) any_number = any_number || number(field.text);
-      if (!any_number) {
-        for (const Field& field : fields) table.names.push_back(field.text);
-        continue;
-      }
-      for (std::size_t i = 0; i < width; ++i) table.names.push_back(default_name(i));
+    const std::size_t nul = text_.find('\0');
+    if (nul != std::string_view::npos) {
+      for (std::size_t i = 0; i < nul; ++i) line_ += ends_line(i);
+      throw std::runtime_error(file_ + ":" + std::to_string(line_) +
+                               ": a NUL character; expected text in UTF-8 (is it UTF-16?)");
     }
-    if (fields.size() != width) {
-      fail(file, line_number, fields.size(),
-           std::to_string(fields.size()) + " fields; expected " + std::to_string(width));
-    }
-    for (std::size_t i = 0; i < width; ++i) {
-      const std::optional<double> value = number(fields[i].text);
-      if (!value || !std::isfinite(*value)) {
-        fail(file, line_number, i + 1, "\"" + fields[i].text + "\" is not a finite number");
-      }
-      values.push_back(*value);
+    skip_to_record();
+    delimiter_ = delimiter ? *delimiter : find_delimiter();
+    separators_ = std::string("\r\n") + (delimiter_ == ' ' ? " \t" : std::string(1, delimiter_));
+  }
+
+  // The next one, or none at the end.
+  std::optional<Record> next() {
+    skip_to_record();
+    if (at_ == text_.size()) return std::nullopt;
+    Record record{line_, {}};
+    while (true) {
+      record.fields.push_back(field(record.fields.size() + 1));
+      if (at_ == text_.size() || line_end(text_[at_])) return record;
+      if (text_[at_] == delimiter_) ++at_;
     }
   }
-  if (stream.bad()) throw std::runtime_error(file + ": cannot read");
+
+  // The last one so far, without its "#".
+  std::string_view comment() const { return comment_; }
+
+ private:
+  // CR LF counts once.
+  bool ends_line(std::size_t i) const {
+    return text_[i] == '\n' || (text_[i] == '\r' && !text_.substr(i + 1).starts_with('\n'));
+  }
+
+  // The first character at or after `from` that is none of `characters`, or is one; else the end.
+  std::size_t skip(std::string_view characters, std::size_t from) const {
+    return (std::min)(text_.find_first_not_of(characters, from), text_.size());
+  }
+  std::size_t find(std::string_view characters, std::size_t from) const {
+    return (std::min)(text_.find_first_of(characters, from), text_.size());
+  }
+
+  std::string_view blanks() const { return delimiter_ == '\t' ? " " : " \t"; }
+
+  // Past empty lines, and comments: "#" and a blank or nothing more. ("#N/A" is a missing value.)
+  void skip_to_record() {
+    while (at_ < text_.size()) {
+      std::size_t end = skip(blanks(), at_);
+      if (text_[at_] == '#' &&
+          (at_ + 1 == text_.size() || blank(text_[at_ + 1]) || line_end(text_[at_ + 1]))) {
+        end = find("\r\n", at_);
+        comment_ = text_.substr(at_ + 1, end - at_ - 1);
+      } else if (end < text_.size() && !line_end(text_[end])) {
+        return;
+      }
+      at_ = end;
+      if (at_ < text_.size()) line_ += ends_line(at_++);
+    }
+  }
+
+  // The first of tab, semicolon and comma that stands between fields of the first record; else
+  // blanks.
+  char find_delimiter() const {
+    std::string outside;  // of quotes
+    bool in_quotes = false;
+    for (std::size_t i = at_; i < text_.size() && (in_quotes || !line_end(text_[i])); ++i) {
+      const bool may_open =
+          i == at_ || std::string_view(" \t;,\"").find(text_[i - 1]) != std::string_view::npos;
+      if (text_[i] == '"' && (in_quotes || may_open)) in_quotes = !in_quotes;
+      if (!in_quotes) outside += text_[i];
+    }
+    while (!outside.empty() && blank(outside.back())) outside.pop_back();
+    for (const char candidate : {'\t', ';', ','}) {
+      if (outside.find(candidate) != std::string::npos) return candidate;
+    }
+    return ' ';
+  }
+
+  std::string field(std::size_t column) {
+    at_ = skip(blanks(), at_);
+    if (at_ == text_.size() || text_[at_] != '"') {
+      const std::size_t start = at_;
+      at_ = find(separators_, at_);
+      std::string text = simplified(text_.substr(start, at_ - start));
+      at_ = skip(blanks(), at_);
+      return text;
+    }
+    const std::size_t line = line_;
+    std::string text;
+    for (++at_;; ++at_) {
+      if (at_ == text_.size()) fail(file_, line, column, "the quote is not closed");
+      if (text_[at_] == '"') {
+        if (!text_.substr(at_ + 1).starts_with('"')) break;
+        ++at_;  // a doubled quote stands for one
+      }
+      line_ += ends_line(at_);
+      text += text_[at_];
+    }
+    at_ = skip(blanks(), at_ + 1);
+    if (delimiter_ != ' ' && at_ < text_.size() && text_[at_] != delimiter_ &&
+        !line_end(text_[at_])) {
+      fail(file_, line_, column, "unexpected text after the closing quote");
+    }
+    return simplified(text);
+  }
+
+  std::string file_;
+  std::string_view text_;
+  std::string_view comment_;
+  std::size_t at_ = 0;
+  std::size_t line_ = 1;
+  char delimiter_ = ' ';
+  std::string separators_;  // what ends a field that is not quoted
+};
+
+// The fields of one line.
+inline std::vector<std::string> split(std::string_view line, std::optional<char> delimiter = {}) {
+  const std::optional<Record> record = Records("", line, delimiter).next();
+  return record ? record->fields : std::vector<std::string>{};
+}
+
+struct Names {
+  std::vector<std::string> names;
+  bool in_first;  // record: it is the header
+};
+
+inline Names find_names(const Record& first, std::string_view comment, Header header) {
+  const std::size_t width = first.fields.size();
+  Names result{{}, false};
+  if (header != Header::no) {
+    const bool values = std::any_of(first.fields.begin(), first.fields.end(), finite_number) ||
+                        std::all_of(first.fields.begin(), first.fields.end(), missing);
+    if (comment.find('"') == std::string_view::npos) result.names = split(comment);
+    if (result.names.size() != width) result.names.clear();
+    result.in_first = !values || (header == Header::yes && result.names.empty());
+    if (result.in_first) result.names = first.fields;
+  }
+  result.names.resize(width);
+  for (std::size_t i = 0; i < width; ++i) {
+    // Not "x" + ...: g++ 12 warns of an overlap in that.
+    if (result.names[i].empty()) (result.names[i] = "x") += std::to_string(i + 1);
+  }
+  return result;
+}
+
+// The indices of the columns that are asked for.
+inline std::vector<std::size_t> find_columns(const std::string& file,
+                                             const std::vector<std::string>& names,
+                                             const std::vector<std::string>& wanted) {
+  std::vector<std::size_t> columns;
+  const auto refuse = [&](const std::string& column, const std::string& what) {
+    throw std::runtime_error(file + ": column " + quoted(column) + what);
+  };
+  for (const std::string& column : wanted) {
+    std::size_t index = names.size();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i] != column) continue;
+      if (index < names.size()) refuse(column, " stands in the header twice; expected its number");
+      index = i;
+    }
+    const double from_one = number(column).value_or(0);
+    if (index == names.size() && from_one >= 1 && from_one <= static_cast<double>(names.size()) &&
+        from_one == std::floor(from_one)) {
+      index = static_cast<std::size_t>(from_one) - 1;
+    }
+    if (index == names.size()) {
+      refuse(column, " is not there; expected a name, or a number from 1 to " +
+                         std::to_string(names.size()));
+    }
+    if (std::find(columns.begin(), columns.end(), index) != columns.end()) {
+      refuse(column, " is asked for twice");
+    }
+    columns.push_back(index);
+  }
+  for (std::size_t i = 0; wanted.empty() && i < names.size(); ++i) columns.push_back(i);
+  return columns;
+}
+
+// `file` is what messages call the text.
+inline Table parse(const std::string& file, std::string_view text, const Options& options = {}) {
+  Records records(file, text);
+  std::optional<Record> record = records.next();
+  if (!record) throw std::runtime_error(file + ": no rows of numbers");
+  const std::size_t width = record->fields.size();
+  const Names header = find_names(*record, records.comment(), options.header);
+  const std::vector<std::size_t> columns = find_columns(file, header.names, options.columns);
+  const bool guessed_data = options.header == Header::guess && !header.in_first;
+  const std::size_t first_line = record->line;
+  if (header.in_first) record = records.next();
+
+  Table table;
+  for (const std::size_t i : columns) table.names.push_back(header.names[i]);
+  std::vector<double> values;
+  std::size_t lacking = 0;  // values
+  std::string first_lacking;
+  for (; record; record = records.next()) {
+    if (record->fields.size() != width) {
+      fail(file, record->line, record->fields.size(),
+           std::to_string(record->fields.size()) + " fields; expected " + std::to_string(width));
+    }
+    const std::size_t before = values.size();
+    bool complete = true;
+    for (const std::size_t i : columns) {
+      const std::string& field = record->fields[i];
+      if (missing(field)) {
+        complete = false;
+        if (lacking++ == 0) {
+          first_lacking =
+              "line " + std::to_string(record->line) + ", column " + std::to_string(i + 1);
+        }
+      } else if (finite_number(field)) {
+        values.push_back(*number(field));
+      } else {
+        fail(file, record->line, i + 1,
+             quoted(field) + " is not a finite number" +
+                 (guessed_data && record->line == first_line
+                      ? " (is the line a header? --header yes)"
+                      : ""));
+      }
+    }
+    if (!complete) {
+      values.resize(before);
+      ++table.dropped;
+    }
+  }
+  if (lacking > 0 && !options.drop_missing) {
+    throw std::runtime_error(file + ": " + counted(lacking, "value") + " missing in " +
+                             counted(table.dropped, "row") + ", the first in " + first_lacking +
+                             "; expected none, unless such rows are dropped (--missing drop)");
+  }
   if (values.empty()) throw std::runtime_error(file + ": no rows of numbers");
-  table.values =
-      Eigen::Map<const Eigen::MatrixXd>(values.data(), static_cast<Eigen::Index>(width),
-                                        static_cast<Eigen::Index>(values.size() / width));
+  const auto rows = static_cast<Eigen::Index>(columns.size());
+  table.values = Eigen::Map<const Eigen::MatrixXd>(values.data(), rows,
+                                                   static_cast<Eigen::Index>(values.size()) / rows);
   return table;
+}
+
+inline Table read(const std::string& file, const Options& options = {}) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw std::runtime_error(file + ": cannot open");
+  std::string text;
+  for (char c; stream.get(c);) text += c;
+  if (stream.bad()) throw std::runtime_error(file + ": cannot read");
+  return parse(file, text, options);
 }
 
 }  // namespace csv
