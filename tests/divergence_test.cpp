@@ -406,6 +406,41 @@ TEST_CASE("misuse of the distances is named") {
                  "samples(row 1, column 4) = nan"));
 }
 
+TEST_CASE("the weighted standard error is its formula, about the weighted mean") {
+  // p's score is 0 and q's is x: the numbers averaged are the squares of the samples.
+  const auto none = [](const Eigen::Matrix<double, 1, 1>&) -> Eigen::Matrix<double, 1, 1> {
+    return Eigen::Matrix<double, 1, 1>::Zero();
+  };
+  const auto own = [](const Eigen::Matrix<double, 1, 1>& x) -> Eigen::Matrix<double, 1, 1> {
+    return x;
+  };
+  Rng rng(30);
+  for (int trial = 0; trial < 200; ++trial) {
+    CAPTURE(trial);
+    const Eigen::Index n = 2 + trial % 40;
+    const double offset = trial % 3 == 0 ? 0 : 100;  // where the mean of w^2 x is far from 0
+    const Eigen::RowVectorXd x = normals<double>(1, n, rng).array() + offset;
+    const VectorXd weights = (2 * normals<double>(n, 1, rng)).array().exp();
+    long double total = 0, squares = 0, mean = 0, spread = 0;
+    for (Eigen::Index j = 0; j < n; ++j) {
+      const long double w = weights(j);
+      total += w;
+      squares += w * w;
+      mean += w * x(j) * x(j);
+    }
+    mean /= total;
+    for (Eigen::Index j = 0; j < n; ++j) {
+      const long double w = weights(j), off = static_cast<long double>(x(j)) * x(j) - mean;
+      spread += w * w * off * off;
+    }
+    const long double effective = total * total / squares;
+    const double error = double(std::sqrt(spread / (total * total) * effective / (effective - 1)));
+    const auto average = sm::fisher_divergence(none, own, x, weights);
+    CHECK(average.value == doctest::Approx(double(mean)).epsilon(1e-13));
+    CHECK(average.standard_error == doctest::Approx(error).epsilon(1e-9));
+  }
+}
+
 TEST_CASE("only ratios of weights count, whatever their scale") {
   Rng rng(31);
   const Eigen::Matrix2Xd x = random_samples<double, 2>(2, 50, rng);

@@ -233,6 +233,93 @@ TEST_CASE("the test is the bootstrap written out, for any number of samples") {
   }
 }
 
+TEST_CASE("a draw that equals the statistic counts as large, in whatever order it was summed") {
+  Rng rng(8);
+  for (int trial = 0; trial < 200; ++trial) {
+    CAPTURE(trial);
+    const Eigen::Index n = 2 + trial % 5;
+    const MatrixXd x = normals<double>(2, n, rng);
+    const sm::InverseMultiquadric kernel{.length = 1.0};
+    MatrixXd u = MatrixXd::Zero(n, n);
+    for (Eigen::Index j = 0; j < n; ++j) {
+      for (Eigen::Index i = 0; i < j; ++i) {
+        u(i, j) = stein_kernel(Curved{}, kernel, x.col(i), x.col(j));
+      }
+    }
+    // The exact distribution, over all signs; all equal gives the statistic itself.
+    const auto drawn = [&](unsigned bits) {
+      long double sum = 0;
+      for (Eigen::Index j = 0; j < n; ++j) {
+        for (Eigen::Index i = 0; i < j; ++i) {
+          const bool same = ((bits >> i) & 1U) == ((bits >> j) & 1U);
+          sum += static_cast<long double>(same ? u(i, j) : -u(i, j));
+        }
+      }
+      return sum;
+    };
+    double probability = 0;
+    for (unsigned bits = 0; bits < (1U << n); ++bits) {
+      probability += double(drawn(bits) >= drawn(0) - 1e-13L) / double(1U << n);
+    }
+    const sm::WildBootstrap bootstrap{.draws = 2000};
+    const double p = sm::stein_test(Curved{}, x, rng, kernel, bootstrap).p_value;
+    const double error = std::sqrt(probability * (1 - probability) / bootstrap.draws);
+    CHECK(std::abs(p - probability) <= 4.5 * error + 1.0 / 2000);
+  }
+}
+
+TEST_CASE("one far sample leaves the test as it was, in whatever column it stands") {
+  Rng rng(19);
+  const Eigen::Index n = 200;
+  const MatrixXd right = normals<double>(2, n, rng);
+  const MatrixXd wrong = right.array() + 0.5;
+  const auto p_value = [&](const MatrixXd& x) {
+    Rng own(10);
+    return sm::stein_test(standard, x, own).p_value;
+  };
+  CHECK(p_value(right) > 0.1);
+  CHECK(p_value(wrong) < 0.002);
+  for (const Eigen::Index column : {Eigen::Index(0), Eigen::Index(17), n - 1}) {
+    for (const double far : {1e4, 1e10, -1e20, 1e70}) {
+      CAPTURE(column);
+      CAPTURE(far);
+      MatrixXd x = wrong;
+      x(1, column) = far;
+      CHECK(p_value(x) < 0.002);
+      // The pairs without it are as they were.
+      MatrixXd rest(2, n - 1);
+      rest << wrong.leftCols(column), wrong.rightCols(n - 1 - column);
+      const sm::InverseMultiquadric kernel{.length = 1.5};
+      const double pairs = double(n * (n - 1));
+      const double all = sm::stein_discrepancy(standard, x, kernel).u_statistic * pairs;
+      const double others = sm::stein_discrepancy(standard, rest, kernel).u_statistic * pairs *
+                            double(n - 2) / double(n);
+      double own = 0;
+      for (Eigen::Index j = 0; j < n - 1; ++j) {
+        own += 2 * stein_kernel(standard, kernel, rest.col(j), x.col(column));
+      }
+      CHECK(std::abs(all - others - own) <= 1e-9 * pairs);
+    }
+  }
+}
+
+TEST_CASE("a kernel's offset is taken as far as its square goes") {
+  Rng rng(11);
+  const MatrixXd x = normals<double>(1, 100, rng).array() + 1;
+  for (const double offset : {1.0, 1e3, 1e80, 1e150}) {
+    CAPTURE(offset);
+    CHECK(sm::stein_test(standard, x, rng, sm::InverseMultiquadric{.offset = offset}).p_value <
+          0.01);
+  }
+  for (const double offset : {1e155, infinity, 1e-200, 0.0, -1.0, not_a_number}) {
+    CAPTURE(offset);
+    CHECK(contains(message_of([&] {
+                     sm::stein_discrepancy(standard, x, sm::InverseMultiquadric{.offset = offset});
+                   }),
+                   "InverseMultiquadric: offset = "));
+  }
+}
+
 TEST_CASE("the discrepancy goes with the units of the samples, however large or small") {
   Rng rng(5);
   const Eigen::Matrix2Xd x = normals<double, 2>(2, 20, rng);
@@ -269,6 +356,38 @@ TEST_CASE("the median distance") {
   const double expected = 2 * std::sqrt(std::numbers::ln2);
   CHECK(sm::median_distance(normals<double, 2>(2, 5000, rng)) ==
         doctest::Approx(expected).epsilon(0.05));
+}
+
+TEST_CASE("no order of the samples hides any of them from the median distance") {
+  // Two values that take turns in any period have one distance that is not zero.
+  for (const Eigen::Index n : {501, 999, 1000, 1499, 3001}) {
+    for (Eigen::Index period = 2; period <= 60; ++period) {
+      CAPTURE(n);
+      CAPTURE(period);
+      Eigen::RowVectorXd x(n);
+      for (Eigen::Index j = 0; j < n; ++j) x(j) = j % period == period - 1 ? 3 : 0;
+      CHECK(message_of([&] { CHECK(sm::median_distance(x) == 3); }) == "no exception");
+    }
+  }
+  // A scale that moves with the place, and one that alternates: the median over all pairs.
+  Rng rng(12);
+  for (int trial = 0; trial < 6; ++trial) {
+    CAPTURE(trial);
+    const Eigen::Index n = 1300 + 350 * trial;
+    MatrixXd x = normals<double>(2, n, rng);
+    for (Eigen::Index j = 0; j < n; ++j) {
+      const double place = double(j) / double(n);
+      x.col(j) *= trial % 2 == 0 ? 0.1 + 10 * place * place : (j % (2 + trial) == 0 ? 10 : 1);
+    }
+    std::vector<double> distances;
+    for (Eigen::Index j = 0; j < n; ++j) {
+      for (Eigen::Index i = 0; i < j; ++i) distances.push_back((x.col(i) - x.col(j)).norm());
+    }
+    std::nth_element(distances.begin(), distances.begin() + std::ptrdiff_t(distances.size() / 2),
+                     distances.end());
+    CHECK(sm::median_distance(x) == doctest::Approx(distances[distances.size() / 2]).epsilon(0.2));
+    CHECK(sm::median_distance(x) == sm::median_distance(x));
+  }
 }
 
 TEST_CASE("misuse of the discrepancy is named") {

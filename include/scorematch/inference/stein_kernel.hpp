@@ -3,6 +3,7 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/data/samples.hpp>
+#include <scorematch/detail/random.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/scalar.hpp>
 
@@ -68,8 +69,9 @@ struct InverseMultiquadric {
     detail::require_length("InverseMultiquadric", length);
     detail::require_option(exponent > -1 && exponent < 0, "InverseMultiquadric", "exponent",
                            exponent, "a number above -1 and below 0");
-    detail::require_option(offset > 0 && isfinite(offset), "InverseMultiquadric", "offset", offset,
-                           "a finite number above 0");
+    const double square = offset * offset;
+    detail::require_option(offset > 0 && square > 0 && isfinite(square), "InverseMultiquadric",
+                           "offset", offset, "a number above 0 whose square is a finite one too");
   }
 
   template <Real Scalar>
@@ -104,7 +106,8 @@ struct GaussianKernel {
 
 /// The median of the distances between samples that are not zero: the usual length of a kernel.
 ///
-/// Beyond 500 samples only 500, evenly spaced among the columns, are compared.
+/// Beyond 500 samples only 500 are compared: one of each of 500 runs of columns, at a place that is
+/// drawn (always the same), so that no period in the order of the samples hides any of them.
 ///
 /// **Units** those of the samples.
 ///
@@ -123,12 +126,17 @@ typename X::Scalar median_distance(const X& samples) {
     detail::require_finite(block);
     const Eigen::Index n = block.cols();
     const Eigen::Index used = (std::min)(n, Eigen::Index(500));
-    const auto column = [&](Eigen::Index k) { return used == n ? k : k * (n - 1) / (used - 1); };
-    distances.reserve(static_cast<std::size_t>(used * (used - 1) / 2));
-    for (Eigen::Index b = 1; b < used; ++b) {
-      for (Eigen::Index a = 0; a < b; ++a) {
-        const Eigen::Index i = column(a);
-        const Eigen::Index j = column(b);
+    std::vector<Eigen::Index> columns;
+    detail::RandomNumbers random(500);
+    for (Eigen::Index k = 0; k < used; ++k) {
+      const Eigen::Index begin = k * n / used;
+      columns.push_back(begin + random.below((k + 1) * n / used - begin));
+    }
+    distances.reserve(columns.size() * columns.size() / 2);
+    for (std::size_t b = 1; b < columns.size(); ++b) {
+      for (std::size_t a = 0; a < b; ++a) {
+        const Eigen::Index i = columns[a];
+        const Eigen::Index j = columns[b];
         Scalar distance(0);
         for (Eigen::Index k = 0; k < block.rows(); ++k) {
           distance = hypot(distance, block(k, i) - block(k, j));
