@@ -89,6 +89,44 @@ void held_out() {
   expect(chain.length == 0.5 && chain.p_value > 0.01, "options");
 }
 
+void edges_and_angles() {
+  std::mt19937_64 rng(5);
+  Eigen::Matrix2Xd positive = Eigen::Matrix2Xd::Zero(2, 2200);
+  std::normal_distribution<double> normal(0.5, 1);
+  for (double& x : positive.reshaped()) {
+    while (!(x > 0)) x = normal(rng);
+  }
+  Eigen::RowVectorXd angles(2200);
+  std::uniform_real_distribution<double> turn(-3.1416, 3.1416), height(0, 1);
+  for (double& x : angles) {
+    do x = turn(rng);
+    while (height(rng) > std::exp(2 * (std::cos(x - 1) - 1)));
+  }
+
+  const auto cut =
+      sm::fit(sm::TruncatedGaussianFamily<double, 2>{}, sm::GeneralizedScoreMatchingLoss{},
+              sm::ClosedForm{}, positive.leftCols(2000));
+  const auto round = sm::fit(sm::VonMisesFamily<double>(1), sm::ScoreMatchingLoss{},
+                             sm::ClosedForm{}, angles.leftCols(2000));
+  // The kernels are BoxKernel and PeriodicKernel: the models know where their densities live.
+  const auto in_box = sm::stein_test(cut.distribution, positive.rightCols(200), rng);
+  const auto on_circle = sm::stein_test(round.distribution, angles.rightCols(200), rng);
+  std::cout << "box: p = " << in_box.p_value << ", circle: p = " << on_circle.p_value << '\n';
+  expect(in_box.p_value > 0.01 && on_circle.p_value > 0.01, "right models on their domains");
+
+  // A score alone knows nothing of an edge or a period: say it.
+  const auto rate = [](const Eigen::Matrix<double, 1, 1>& x) -> Eigen::Matrix<double, 1, 1> {
+    return Eigen::Matrix<double, 1, 1>::Constant(x.size(), -2.0);  // exp(-2 x) for x >= 0
+  };
+  const auto exponential = sm::in_box(rate, sm::Box<double, 1>::positive_orthant(1));
+  const auto uniform = sm::on_torus([](const auto& x) { return (0 * x).eval(); });
+  const auto wrong = sm::stein_test(exponential, positive.row(0).rightCols(200), rng);
+  const auto flat = sm::stein_test(uniform, angles.rightCols(200), rng,
+                                   sm::PeriodicKernel{sm::GaussianKernel{.length = 0.5}});
+  std::cout << "exponential: p = " << wrong.p_value << ", uniform: p = " << flat.p_value << '\n';
+  expect(wrong.p_value < 0.01 && flat.p_value < 0.01, "wrong models on their domains");
+}
+
 // Means over seeds of the discrepancy of standard normal samples in the plane from N((shift, 0),
 // I).
 void picture(const std::filesystem::path& directory) {
@@ -157,5 +195,6 @@ int main(int argc, char** argv) {
   known_truth();
   two_models();
   held_out();
+  edges_and_angles();
   if (argc > 1) picture(argv[1]);
 }

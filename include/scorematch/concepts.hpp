@@ -37,6 +37,16 @@ concept SamplesOf = DenseExpression<X> && HasScalar<X, Scalar> && HasRows<X, Dim
 template <class X, class Scalar>
 concept WeightsOf = DenseExpression<X> && HasScalar<X, Scalar> && bool(X::IsVectorAtCompileTime);
 
+// --- domain --------------------------------------------------------------------------------------
+
+/// What is about angles says so with `static constexpr bool periodic = true`: a model whose density
+/// has the period 2 pi in every coordinate, the statistics of such models, a kernel for them. A
+/// model that says nothing, and has no `box()` (`HasBox`), has a density on all of R^Dim.
+template <class T>
+concept Periodic = requires {
+  requires bool(T::periodic);
+};
+
 // --- family --------------------------------------------------------------------------------------
 
 template <class F>

@@ -6,6 +6,7 @@
 
 #include <Eigen/Core>
 
+#include <concepts>
 #include <limits>
 #include <string>
 
@@ -98,5 +99,11 @@ class Box {
 
 template <DenseExpression L, DenseExpression U>
 Box(const L&, const U&) -> Box<typename L::Scalar, int(L::RowsAtCompileTime)>;
+
+/// A family or a model that knows where its densities end: `box()`.
+template <class M>
+concept HasBox = requires(const M& model) {
+  { model.box() } -> std::convertible_to<Box<typename M::Scalar, M::Dim>>;
+};
 
 }  // namespace scorematch

@@ -27,6 +27,8 @@ class ExponentialDistribution {
   static constexpr int Dim = Dim_;
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Parameters = Eigen::Matrix<Scalar, K_, 1>;
+  /// Whether x are angles: the statistics say so, and the base measure where there is one.
+  static constexpr bool periodic = Periodic<Statistics> && (detail::flat<Base> || Periodic<Base>);
 
   ExponentialDistribution(Eigen::Index dimension, const Statistics& statistics, const Base& base,
                           const Parameters& theta)

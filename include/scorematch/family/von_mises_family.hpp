@@ -26,6 +26,7 @@ class VonMisesStatistics {
  public:
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Values = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+  static constexpr bool periodic = true;
 
   VonMisesStatistics(Eigen::Index dimension, std::vector<Edge> edges, Couplings couplings,
                      Fields fields)

@@ -1,7 +1,9 @@
-// What the distances ask of a model: its score, as a member or as a plain function.
+// What the distances ask of a model: its score, as a member or as a plain function, and where its
+// density lives.
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/data/box.hpp>
 #include <scorematch/data/samples.hpp>
 #include <scorematch/detail/require.hpp>
 
@@ -36,6 +38,73 @@ concept ScoreFunction = requires(const M& model, const Eigen::Matrix<Scalar, Dim
 /// same score.
 template <class M, class Scalar, int Dim>
 concept ModelWithScore = HasScoreMember<M, Scalar, Dim> || ScoreFunction<M, Scalar, Dim>;
+
+/// A model whose density ends at the edge of a box: what `in_box` makes of a score that does not
+/// say so itself.
+template <class Model, Real Scalar_, int Dim_>
+class InBox {
+ public:
+  using Scalar = Scalar_;
+  static constexpr int Dim = Dim_;
+
+  InBox(Model model, Box<Scalar, Dim> box) : model_(std::move(model)), box_(std::move(box)) {}
+
+  Eigen::Index dimension() const { return box_.dimension(); }
+  const Box<Scalar, Dim>& box() const { return box_; }
+
+  template <HasScalar<Scalar> X>
+  requires ModelWithScore<Model, Scalar, X::RowsAtCompileTime>
+  auto score(const X& x) const {
+    if constexpr (HasScoreMember<Model, Scalar, X::RowsAtCompileTime>) {
+      return model_.score(x);
+    } else {
+      return model_(x);
+    }
+  }
+
+ private:
+  Model model_;
+  Box<Scalar, Dim> box_;
+};
+
+/// Says of a model that its density ends at the edge of a box, for one that has no `box()`: a plain
+/// score, or an energy that was fitted by `GeneralizedScoreMatchingLoss`.
+///
+/// **Example** docs/snippets/judging_a_fit.cpp
+template <class Model, Real Scalar, int Dim>
+InBox<Model, Scalar, Dim> in_box(Model model, Box<Scalar, Dim> box) {
+  return {std::move(model), std::move(box)};
+}
+
+/// A model of angles: what `on_torus` makes of a score that does not say so itself.
+template <class Model>
+class OnTorus {
+ public:
+  static constexpr bool periodic = true;
+
+  explicit OnTorus(Model model) : model_(std::move(model)) {}
+
+  template <DenseExpression X>
+  requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime>
+  auto score(const X& x) const {
+    if constexpr (HasScoreMember<Model, typename X::Scalar, X::RowsAtCompileTime>) {
+      return model_.score(x);
+    } else {
+      return model_(x);
+    }
+  }
+
+ private:
+  Model model_;
+};
+
+/// Says of a model that its coordinates are angles, in radians, and its density has their period.
+///
+/// **Example** docs/snippets/judging_a_fit.cpp
+template <class Model>
+OnTorus<Model> on_torus(Model model) {
+  return OnTorus<Model>(std::move(model));
+}
 
 namespace detail {
 

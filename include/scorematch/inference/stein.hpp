@@ -78,18 +78,63 @@ Sum median(const Numbers& numbers) {
   return *middle;
 }
 
-// The samples and the model's scores at them, without units: z = (x - median) / length,
+// That a kernel has no boundary term in the domain of a model.
+template <class Model, class Kernel>
+constexpr void require_domain() {
+  static_assert(!HasBox<Model> || VanishesAtEdge<Kernel>,
+                "the density of this model ends at a box, where Stein's identity needs a kernel "
+                "that vanishes at its edge: give BoxKernel{kernel}, or no kernel");
+  static_assert(HasBox<Model> || !Periodic<Model> || Periodic<Kernel>,
+                "the density of this model is one of angles, where Stein's identity needs a kernel "
+                "with their period: give PeriodicKernel{kernel}, or no kernel");
+  static_assert(HasBox<Model> || !VanishesAtEdge<Kernel>,
+                "BoxKernel has to know the box: the model has no box(), give in_box(model, box)");
+  static_assert(Periodic<Model> || !Periodic<Kernel>,
+                "PeriodicKernel is for models of angles, which this one does not say to be: give "
+                "on_torus(model)");
+}
+
+// h = g(a) g(b) at the distances a and b from the bounds, in lengths, and its slope along a.
+template <class Sum>
+struct EdgeWeight {
+  Sum value;
+  Sum slope;
+};
+template <class Sum>
+EdgeWeight<Sum> edge_weight(Sum above, Sum below) {
+  using std::hypot;
+  using std::isfinite;
+  const auto g = [](Sum r) -> EdgeWeight<Sum> {
+    if (!isfinite(r)) return {Sum(1), Sum(0)};
+    const Sum root = hypot(Sum(1), r);
+    return {r / root, 1 / root / root / root};
+  };
+  const auto lower = g(above);
+  const auto upper = g(below);
+  return {lower.value * upper.value, lower.slope * upper.value - lower.value * upper.slope};
+}
+
+// What pairs of samples are compared by, without units: positions z = (x - median) / length, and
 // t = length s.
 //
-// In these u_p(x, y) length^2 = kappa t_x . t_y + 2 kappa' (t_y - t_x) . (z_x - z_y)
-//                               - 2 Dim kappa' - 4 rho kappa''.
+// In these u_p(x, y) length^2 = kappa t_x . t_y + 2 kappa' (sum_i (t_y - t_x)_i D_i - M)
+//                               - 4 kappa'' sum_i D_i^2,
+// D = z_x - z_y = half the gradient of rho in x, M = Dim = minus half its mixed derivatives.
+// Weights h of a box: t becomes h t + length h', the (t_y - t_x)_i D_i become
+// (h_x t_y - h_y t_x)_i D_i, and each term of the other two sums has a factor h_x h_y.
+// On circles: D_i = sin(x_i - y_i) / length, M = sum_i cos(x_i - y_i) = Dim - length^2 rho / 2.
 template <class Sum, int Dim, class Kernel>
 class SteinPairs {
+  static constexpr bool circles = Periodic<Kernel>;
+  static constexpr bool weighted = VanishesAtEdge<Kernel>;
+  static constexpr int PositionRows = circles && Dim != Eigen::Dynamic ? 2 * Dim : Dim;
+
  public:
   template <class Model, class X>
   SteinPairs(const Model& model, const X& samples, const Kernel& kernel) : kernel_(kernel) {
     using Scalar = typename X::Scalar;
     using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+    require_domain<Model, Kernel>();
     const Eigen::Index d = samples.rows();
     const Eigen::Index n = samples.cols();
     kernel.require_options();
@@ -97,40 +142,57 @@ class SteinPairs {
     if (d < 1) fail("samples have 0 rows; expected at least 1");
     if (n < 2) fail("samples have ", n, " columns; expected at least 2, as pairs are compared");
     require_finite(samples);
-    const std::optional<double> length = kernel.length;
-    length_ = length ? static_cast<Sum>(*length) : static_cast<Sum>(median_distance(samples));
-    positions_.resize(d, n);
+    if constexpr (weighted) model.box().require(samples);
+    place(samples);
     scores_.resize(d, n);
-    Eigen::Matrix<Sum, Dim, 1> center(d);
-    for (Eigen::Index i = 0; i < d; ++i) center(i) = median<Sum>(samples.row(i));
     Vector x(d);
     Vector score(d);
     for (Eigen::Index j = 0; j < n; ++j) {
       x = samples.col(j).matrix();
       score_at(model, "the model", j, x, score);
-      for (Eigen::Index i = 0; i < d; ++i) {
-        positions_(i, j) = (static_cast<Sum>(samples(i, j)) - center(i)) / length_;
-        scores_(i, j) = length_ * static_cast<Sum>(score(i));
-      }
+      for (Eigen::Index i = 0; i < d; ++i) scores_(i, j) = length_ * static_cast<Sum>(score(i));
     }
+    if constexpr (weighted) weigh(samples, model.box());
   }
 
-  Eigen::Index count() const { return positions_.cols(); }
+  Eigen::Index count() const { return scores_.cols(); }
   Sum length() const { return length_; }
 
   Sum operator()(Eigen::Index i, Eigen::Index j) const {
+    const Eigen::Index d = scores_.rows();
     Sum rho(0);
     Sum along(0);
     Sum product(0);
-    for (Eigen::Index k = 0; k < positions_.rows(); ++k) {
-      const Sum step = positions_(k, i) - positions_(k, j);
-      rho += step * step;
-      along += (scores_(k, j) - scores_(k, i)) * step;
+    Sum mixed(0);
+    Sum squares(0);
+    for (Eigen::Index k = 0; k < d; ++k) {
       product += scores_(k, i) * scores_(k, j);
+      if constexpr (circles) {
+        const Sum cosine = positions_(k, i) - positions_(k, j);
+        const Sum sine = positions_(d + k, i) - positions_(d + k, j);
+        const Sum step = length_ * (positions_(d + k, i) * positions_(k, j) -
+                                    positions_(k, i) * positions_(d + k, j));
+        rho += cosine * cosine + sine * sine;
+        along += (scores_(k, j) - scores_(k, i)) * step;
+        squares += step * step;
+      } else {
+        const Sum step = positions_(k, i) - positions_(k, j);
+        rho += step * step;
+        if constexpr (weighted) {
+          const Sum weight = weights_(k, i) * weights_(k, j);
+          along += (weights_(k, i) * scores_(k, j) - weights_(k, j) * scores_(k, i)) * step;
+          mixed += weight;
+          squares += weight * step * step;
+        } else {
+          along += (scores_(k, j) - scores_(k, i)) * step;
+        }
+      }
     }
+    if constexpr (!weighted) mixed = static_cast<Sum>(d);
+    if constexpr (circles) mixed -= length_ * length_ * rho / 2;
+    if constexpr (!circles && !weighted) squares = rho;
     const RadialKernel<Sum> kappa = kernel_(rho);
-    return kappa.value * product + 2 * kappa.first * (along - static_cast<Sum>(positions_.rows())) -
-           4 * rho * kappa.second;
+    return kappa.value * product + 2 * kappa.first * (along - mixed) - 4 * squares * kappa.second;
   }
 
   template <Real Scalar>
@@ -146,10 +208,52 @@ class SteinPairs {
   }
 
  private:
+  using Coordinates = Eigen::Matrix<Sum, Dim, Eigen::Dynamic>;
+
+  template <class X>
+  void place(const X& samples) {
+    using std::cos;
+    using std::sin;
+    const Eigen::Index d = samples.rows();
+    positions_.resize(circles ? 2 * d : d, samples.cols());
+    for (Eigen::Index i = 0; i < d; ++i) {
+      const Sum center = median<Sum>(samples.row(i));
+      for (Eigen::Index j = 0; j < samples.cols(); ++j) {
+        const Sum x = static_cast<Sum>(samples(i, j)) - center;
+        positions_(i, j) = circles ? cos(x) : x;
+        if constexpr (circles) positions_(d + i, j) = sin(x);
+      }
+    }
+    const std::optional<double> length = kernel_.length;
+    if (length) {
+      length_ = static_cast<Sum>(*length);
+    } else if constexpr (circles) {
+      length_ = median_distance(positions_);
+    } else {
+      length_ = static_cast<Sum>(median_distance(samples));
+    }
+    positions_ /= length_;
+  }
+
+  template <class X, class Domain>
+  void weigh(const X& samples, const Domain& box) {
+    weights_.resize(samples.rows(), samples.cols());
+    for (Eigen::Index j = 0; j < samples.cols(); ++j) {
+      for (Eigen::Index i = 0; i < samples.rows(); ++i) {
+        const Sum x = static_cast<Sum>(samples(i, j));
+        const auto h = edge_weight((x - static_cast<Sum>(box.lower()(i))) / length_,
+                                   (static_cast<Sum>(box.upper()(i)) - x) / length_);
+        weights_(i, j) = h.value;
+        scores_(i, j) = h.value * scores_(i, j) + h.slope;
+      }
+    }
+  }
+
   Kernel kernel_;
   Sum length_{};
-  Eigen::Matrix<Sum, Dim, Eigen::Dynamic> positions_;
-  Eigen::Matrix<Sum, Dim, Eigen::Dynamic> scores_;
+  Eigen::Matrix<Sum, PositionRows, Eigen::Dynamic> positions_;  // on circles: cosines, then sines
+  Coordinates scores_;
+  Coordinates weights_;
 };
 
 template <class X, class Kernel>
@@ -197,7 +301,7 @@ void draw_signs(Rng& rng, double flip_probability, Signs& signs) {
 /// O(n Dim): pairs are not stored.
 ///
 /// **Example** docs/snippets/judging_a_fit.cpp
-template <class Model, DenseExpression X, class Kernel = InverseMultiquadric>
+template <class Model, DenseExpression X, class Kernel = DefaultSteinKernel<Model>>
 requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
     SteinKernel<Kernel, std::common_type_t<typename X::Scalar, double>>
         SteinDiscrepancy<typename X::Scalar> stein_discrepancy(const Model& model, const X& samples,
@@ -237,7 +341,7 @@ requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
 /// **Cost** n scores, O(n^2 Dim) and draws * n^2 flops. **Allocation** O(n (Dim + draws)).
 ///
 /// **Example** docs/snippets/judging_a_fit.cpp
-template <class Model, DenseExpression X, RandomBits Rng, class Kernel = InverseMultiquadric>
+template <class Model, DenseExpression X, RandomBits Rng, class Kernel = DefaultSteinKernel<Model>>
 requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
     SteinKernel<Kernel, std::common_type_t<typename X::Scalar, double>>
         SteinTest<typename X::Scalar> stein_test(const Model& model, const X& samples, Rng& rng,

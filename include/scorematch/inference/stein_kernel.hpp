@@ -2,6 +2,7 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/data/box.hpp>
 #include <scorematch/data/samples.hpp>
 #include <scorematch/detail/random.hpp>
 #include <scorematch/detail/require.hpp>
@@ -14,6 +15,7 @@
 #include <concepts>
 #include <cstddef>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 namespace scorematch {
@@ -101,6 +103,54 @@ struct GaussianKernel {
     return {value, -value / 2, value / 4};
   }
 };
+
+/// A radial kernel for densities that end at the edge of a box (`HasBox`): it vanishes there, as
+/// Stein's identity asks.
+///
+/// **Math** component i of a test function has the kernel h_i(x_i) kappa(rho) h_i(y_i) with
+/// h = g(distance to the lower bound) g(distance to the upper bound),
+/// g(r) = r / sqrt(length^2 + r^2): 0 at the edge, 1 from a few lengths inside on, and 1 for a
+/// bound that is infinite. Without bounds it is the radial kernel. (Xu 2022
+/// tests truncated densities; the weights are those of Yu, Drton and Shojaie 2019 in kind.)
+///
+/// **Example** docs/snippets/judging_a_fit.cpp
+template <class Radial = InverseMultiquadric>
+struct BoxKernel : Radial {
+  static constexpr bool vanishes_at_edge = true;
+};
+template <class Radial>
+BoxKernel(Radial) -> BoxKernel<Radial>;
+
+/// A radial kernel for densities of angles (`Periodic`): a function of the chords between points on
+/// circles, so that it has their period.
+///
+/// **Math** kappa(rho) with rho = sum_i |e^(i x_i) - e^(i y_i)|^2 / length^2
+/// = sum_i 4 sin^2((x_i - y_i) / 2) / length^2: a radial kernel of (cos x, sin x), and positive
+/// definite as that is. (Xu and Matsuda 2021 test on tori.)
+///
+/// **Units** the length is that of a chord of the unit circle, at most 2; radians where it is
+/// small.
+///
+/// **Example** docs/snippets/judging_a_fit.cpp
+template <class Radial = InverseMultiquadric>
+struct PeriodicKernel : Radial {
+  static constexpr bool periodic = true;
+};
+template <class Radial>
+PeriodicKernel(Radial) -> PeriodicKernel<Radial>;
+
+/// A kernel that vanishes at the edge of the model's box.
+template <class K>
+concept VanishesAtEdge = requires {
+  requires bool(K::vanishes_at_edge);
+};
+
+/// The kernel of `stein_discrepancy` and `stein_test` where none is given: the inverse multiquadric
+/// for the domain of the model.
+template <class Model>
+using DefaultSteinKernel =
+    std::conditional_t<HasBox<Model>, BoxKernel<>,
+                       std::conditional_t<Periodic<Model>, PeriodicKernel<>, InverseMultiquadric>>;
 
 // --- distances between samples -------------------------------------------------------------------
 

@@ -209,12 +209,6 @@ struct GeneralizedScoreMatchingPoint {
   }
 };
 
-/// A family that knows where its densities end: `box()`.
-template <class F>
-concept HasBox = requires(const F& family) {
-  { family.box() } -> std::convertible_to<Box<typename F::Scalar, F::Dim>>;
-};
-
 /// The family's own box where it has one, else the positive orthant.
 struct NaturalDomain {};
 
