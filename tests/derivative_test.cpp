@@ -179,6 +179,33 @@ TEST_CASE("elementary functions have the derivatives of the functions") {
           return atan(x);
         },
         {-20, -1, 0, 0.5});
+  check("asin",
+        [](const auto& x) {
+          using std::asin;
+          return asin(x);
+        },
+        {-0.7, -0.3, 0, 0.5, 0.75});
+  check("acos",
+        [](const auto& x) {
+          using std::acos;
+          return acos(x);
+        },
+        {-0.7, -0.3, 0, 0.5, 0.75});
+  check("lgamma",
+        [](const auto& x) {
+          using std::lgamma;
+          return lgamma(x);
+        },
+        {-3.6, -0.5, 0.2, 1, 1.5, 4, 14.9, 70});
+  check("tgamma",
+        [](const auto& x) {
+          using std::tgamma;
+          return tgamma(x);
+        },
+        {-3.6, -0.5, 0.3, 1, 1.5, 4, 7.5});
+  check("digamma", [](const auto& x) { return sm::digamma(x); },
+        {-3.6, -0.5, 0.3, 1, 1.46, 4, 14.9, 15.1, 70});
+  check("trigamma", [](const auto& x) { return sm::trigamma(x); }, {-3.6, -0.5, 0.3, 1, 4, 16.1});
   check("sinh",
         [](const auto& x) {
           using std::sinh;
@@ -279,6 +306,18 @@ TEST_CASE("arithmetic and functions of two numbers") {
   both([](const auto& x, const auto& y) { return (2 - x) / (y * 3 + 7) - 1 / (x * x + 1); });
   both([](const auto& x, const auto& y) { return -x * 2 + y / 4 - (x - 5) * (1 + y); });
   both([](const auto& x, const auto& y) { return sm::logsumexp(x, y); });
+  both([](const auto& x, const auto& y) {
+    using std::hypot;
+    return hypot(x, y) + hypot(x, 0.3) * hypot(-2, y);
+  });
+  both([](const auto& x, const auto& y) {
+    using std::atan2;
+    return atan2(y, x) + atan2(x, 0.3) * atan2(-2, y);
+  });
+  both([](const auto& x, const auto& y) {
+    using std::fma;
+    return fma(x, y, x) + fma(x, 2.0, y) + fma(-3.0, y, 0.5) * fma(2.0, 0.25, x);
+  });
   both([](const auto& x, const auto& y) {
     using std::max;
     using std::min;

@@ -7,6 +7,7 @@
 #include <Eigen/Core>
 
 #include <concepts>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -229,6 +230,23 @@ class ForwardOperators {
 
 }  // namespace detail
 }  // namespace scorematch
+
+// What the plain number can hold, as constants: the primary template would say 0 to all of it.
+template <scorematch::ForwardNumber X>
+class std::numeric_limits<X> : public std::numeric_limits<typename X::Inner> {
+  using Inner = std::numeric_limits<typename X::Inner>;
+
+ public:
+  static X min EIGEN_NOT_A_MACRO() noexcept { return X((Inner::min)()); }
+  static X max EIGEN_NOT_A_MACRO() noexcept { return X((Inner::max)()); }
+  static X lowest() noexcept { return X(Inner::lowest()); }
+  static X epsilon() noexcept { return X(Inner::epsilon()); }
+  static X round_error() noexcept { return X(Inner::round_error()); }
+  static X infinity() noexcept { return X(Inner::infinity()); }
+  static X quiet_NaN() noexcept { return X(Inner::quiet_NaN()); }
+  static X signaling_NaN() noexcept { return X(Inner::signaling_NaN()); }
+  static X denorm_min() noexcept { return X(Inner::denorm_min()); }
+};
 
 // Matrices of these numbers, and their products with matrices of plain ones.
 namespace Eigen {
