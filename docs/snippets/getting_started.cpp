@@ -46,16 +46,19 @@ void own_start() {
   const sm::GaussianFamily<double, 2> family;
   const sm::ScoreMatchingLoss loss;
 
+  const sm::Gaussian<double, 2> guess(Eigen::Vector2d(1, -1), Eigen::Matrix2d{{1, 0}, {0, 1}});
+  const sm::Adam adam{.amsgrad = true};
+  const auto fit = sm::fit(family, loss, adam, samples, family.parameters(guess));
+  expect(fit.status == sm::Status::converged, "own start of a fit");
+
   auto moments = loss.summary(family);
   moments.add(samples);
   auto objective = loss.objective(family, moments);
-
-  const sm::Gaussian<double, 2> guess(Eigen::Vector2d(1, -1), Eigen::Matrix2d{{1, 0}, {0, 1}});
-  const sm::Adam adam{.amsgrad = true};
   const auto minimum = sm::minimize(adam, objective, family.parameters(guess));
   const auto gaussian = family.distribution(minimum.parameters);
   expect(minimum.status == sm::Status::converged, "own start");
   expect((gaussian.mean() - moments.mean()).norm() < 1e-6, "own start, mean");
+  expect(fit.parameters == minimum.parameters, "own start, the same walk");
 }
 
 void any_objective() {

@@ -312,6 +312,8 @@ class LbfgsWalk {
 /// raise the loss by its rounding, taken as 1000 epsilon |loss|. Where no step is found, H is
 /// forgotten and the gradient followed.
 ///
+/// Where the objective has local coordinates (`HasLocalCoordinates`), it walks in them.
+///
 /// With t the gradient_tolerance, but at least 32 epsilon, J = max(|loss|, loss_scale), and
 /// r = g'Hg / 2, the decrease that is left if H is right, it has converged where
 /// - the gradient is zero;
@@ -319,10 +321,10 @@ class LbfgsWalk {
 /// - else, at two iterations in a row, |g| <= t J and r <= t J; or, at two in a row,
 ///   |g| <= sqrt(t) J and r <= epsilon J: the step between them has shown that H is right. In both,
 ///   |g_i theta_i| <= t^(1/4) J as well: no factor on theta_i would change the loss much;
-/// - |loss| and r are at most (32 epsilon)^2 theta'G theta / 2, with G the Hessian: the loss is
-/// zero
-///   at the minimum, and theta within its rounding;
-/// - no step lowers the loss, |g| <= t J and |g_i theta_i| <= t^(1/4) J.
+/// - the loss is not negative, and it and r are at most (32 epsilon)^2 theta'G theta / 2, with G
+/// the
+///   Hessian: the loss is zero at the minimum, and theta within its rounding;
+/// - no step lowers the loss, and the last point passed the third test.
 ///
 /// docs/mathematics.md says why.
 ///
@@ -335,7 +337,11 @@ class LbfgsWalk {
 /// vectors.
 ///
 /// **Allocation** none for fixed sizes while 20 parameter vectors take at most 64 KiB; otherwise
-/// 2 history + 5 parameter vectors, before the first step.
+/// 2 history + 7 parameter vectors, before the first step, and one a step for an observer of a walk
+/// in local coordinates.
+///
+/// **Observer** sees parameters in the caller's coordinates, and the norm of the gradient in those
+/// of the walk.
 ///
 /// **Example** tests/lbfgs_test.cpp
 struct Lbfgs {
