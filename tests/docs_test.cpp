@@ -1,11 +1,14 @@
 // Every ```cpp block of README.md and docs/ stands in the compiled file named on the line before
 // it:
 // <!-- examples/notebook.cpp -->
+// and every name that docs/mathematics.md quotes stands in a header.
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +36,67 @@ bool stands_in(const Lines& block, const Lines& source) {
                      }) != source.end();
 }
 
+// The words of letters, digits and underscores.
+std::set<std::string> words_of(const std::string& text) {
+  std::set<std::string> words;
+  std::string word;
+  for (const char c : text + ' ') {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_') {
+      word += c;
+    } else if (!word.empty()) {
+      words.insert(word);
+      word.clear();
+    }
+  }
+  return words;
+}
+
+// The words of all headers' code, without comments, and of the headers' own paths.
+std::set<std::string> words_of_headers(const std::filesystem::path& include) {
+  std::set<std::string> all;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(include)) {
+    if (entry.path().extension() != ".hpp") continue;
+    all.merge(words_of(entry.path().string()));
+    for (const std::string& line : read_lines(entry.path())) {
+      all.merge(words_of(line.substr(0, line.find("//"))));
+    }
+  }
+  return all;
+}
+
+// What stands between `backticks` on one line.
+Lines quoted_in(const std::string& line) {
+  Lines quoted;
+  for (std::size_t start = line.find('`'); start != std::string::npos;) {
+    const std::size_t end = line.find('`', start + 1);
+    if (end == std::string::npos) break;
+    quoted.push_back(line.substr(start + 1, end - start - 1));
+    start = line.find('`', end + 1);
+  }
+  return quoted;
+}
+
 }  // namespace
+
+TEST_CASE("the names that the mathematics quotes are names in the headers") {
+  const std::filesystem::path root = PROJECT_ROOT;
+  const std::set<std::string> known = words_of_headers(root / "include");
+  int names = 0;
+  for (const std::string& line : read_lines(root / "docs" / "mathematics.md")) {
+    for (const std::string& quoted : quoted_in(line)) {
+      CAPTURE(quoted);
+      for (const std::string& word : words_of(quoted)) {
+        CAPTURE(word);
+        CHECK(known.count(word) == 1);
+        ++names;
+      }
+    }
+  }
+  CHECK(names > 0);
+  CHECK(known.count("GaussianFamily") == 1);
+  CHECK(known.count("no_header_has_this") == 0);
+  CHECK(quoted_in("a `b` and `c::d`, a ` alone") == Lines{"b", "c::d"});
+}
 
 TEST_CASE("documentation quotes compiled code") {
   const std::filesystem::path root = PROJECT_ROOT;

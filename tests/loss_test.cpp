@@ -237,7 +237,7 @@ TEST_CASE_TEMPLATE("fixed, dynamic and tiled evaluations agree", Loss, sm::Score
   const Eigen::VectorXd dynamic = evaluate(sm::GaussianFamily<double>(4), four, theta);
   CHECK(relative_difference(evaluate(sm::GaussianFamily<double, 4>(), four, theta), dynamic) <=
         1e-13);
-  // 150 is one whole tile of doubles and a rest, and two tiles and a rest of long doubles.
+  // 150 is nine whole tiles of 16 and a rest.
   const Eigen::MatrixXd many = random_samples(150, 400, rng);
   const sm::GaussianFamily<double> family(150);
   const Eigen::VectorXd point = random_point(family, rng) * 0.1;
