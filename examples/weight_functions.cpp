@@ -122,8 +122,8 @@ void compare(const Picture& picture, const std::vector<std::string>& titles, con
 void run(const std::string& directory) {
   const Picture picture(directory);
   const std::vector<std::string> titles{"x^2", "x", "log(1 + x)", "min(x, 1)", "min(x, 2)"};
-  compare(picture, titles, SquareWeight{}, sm::LinearWeight{}, sm::LogWeight{}, sm::MinWeight{1},
-          sm::MinWeight{2});
+  compare(picture, titles, SquareWeight{}, sm::LinearWeight{}, sm::LogWeight{},
+          sm::MinWeight{.c = 1}, sm::MinWeight{.c = 2});
   std::string script =
       "set terminal svg size 620,420 font \"sans-serif,12\" background \"white\"\n"
       "set output 'weight_functions.svg'\nset grid lc rgb '#dddddd'\n"

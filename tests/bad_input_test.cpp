@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <bit>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -387,7 +389,21 @@ TEST_CASE("numbers of every kind stand in a sentence as they are") {
   CHECK(sm::detail::text_of(std::numeric_limits<std::int64_t>::min(), ", ", -1) ==
         "-9223372036854775808, -1");
   CHECK(sm::detail::text_of(0.1F, " ", -1e300, " ", std::numeric_limits<long double>::infinity()) ==
-        "0.100000001 -1e+300 inf");
+        "0.1 -1e+300 inf");
+  // As many digits as tell a number from its neighbors.
+  const double above = std::nextafter(1.0, 2.0);
+  CHECK(sm::detail::text_of(1.0, " ", above, " ", 1e5, " ", 0.1, " ", 1234567.0F) ==
+        "1 1.0000000000000002 100000 0.1 1234567");
+  Rng rng(2);
+  for (int k = 0; k < 1000; ++k) {
+    const auto any = std::bit_cast<double>(std::uint64_t(rng()));
+    const auto narrow = std::bit_cast<float>(std::uint32_t(rng()));
+    if (std::isfinite(any)) CHECK(std::stod(sm::detail::text_of(any)) == any);
+    if (std::isnormal(narrow)) CHECK(std::stof(sm::detail::text_of(narrow)) == narrow);
+  }
+  const sm::Box<double, 1> box(Eigen::Matrix<double, 1, 1>(0.0), Eigen::Matrix<double, 1, 1>(1.0));
+  CHECK(contains(message_of([&] { box.require(Eigen::Matrix<double, 1, 1>(above)); }),
+                 "= 1.0000000000000002 lies outside the box; expected a value in [0, 1]"));
   CHECK(sm::detail::size_text(3) == "3");
   CHECK(sm::detail::size_text(Eigen::Dynamic) == "at least 1");
 }

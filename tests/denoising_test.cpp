@@ -35,6 +35,7 @@ Eigen::RowVectorXd two_wells(Eigen::Index n, Rng& rng) {
 }
 
 // The denoising loss of a Gaussian, exactly, in plain Eigen: score matching on M + sigma^2 I.
+// (Vincent's has d / (2 sigma^2) on top.)
 double expected_loss(const sm::Gaussian<double>& model, const Eigen::MatrixXd& samples,
                      double sigma) {
   const Eigen::Index d = samples.rows();
@@ -42,7 +43,7 @@ double expected_loss(const sm::Gaussian<double>& model, const Eigen::MatrixXd& s
   const Eigen::MatrixXd noisy = off * off.transpose() / double(samples.cols()) +
                                 sigma * sigma * Eigen::MatrixXd::Identity(d, d);
   const Eigen::MatrixXd p = model.covariance().inverse();
-  return (p * noisy * p).trace() / 2 - p.trace() + double(d) / (2 * sigma * sigma);
+  return (p * noisy * p).trace() / 2 - p.trace();
 }
 
 struct MeanAndError {
@@ -352,6 +353,41 @@ TEST_CASE("fits from drawn noise recover what made the samples") {
       CAPTURE(expected(k));
       CHECK(fits.error < 0.02);
       CHECK(std::abs(fits.mean - expected(k)) <= 4 * fits.error);
+    }
+  }
+}
+
+TEST_CASE("a tiny sigma is plain score matching, or is refused") {
+  Rng rng(9);
+  const Eigen::RowVectorXd samples = two_wells(200, rng);
+  const double largest = samples.cwiseAbs().maxCoeff();
+  const double limit = 1000 * std::numeric_limits<double>::epsilon() * largest;
+  const auto family = quartic();
+  const auto plain = sm::fit(family, sm::ScoreMatchingLoss{}, sm::Lbfgs{}, samples);
+  // The mean over pairs of draws is known to about 1 / sqrt(draws n); with |e|^2 = 1 it is exact.
+  auto summary = sm::ScoreMatchingLoss{}.summary(family);
+  summary.add(samples);
+  for (const double sigma : {1e-3, 1e-6, 1e-9, 2 * limit}) {
+    CAPTURE(sigma);
+    const sm::DenoisingScoreMatchingLoss loss{.sigma = sigma, .draws = 2000};
+    const auto fit = sm::fit(family, loss, sm::Lbfgs{}, summary);
+    CHECK((fit.parameters - plain.parameters).norm() <= 0.05);
+    CHECK(fit.loss == doctest::Approx(plain.loss).epsilon(0.05));
+    if (sigma >= 1e-6) CHECK(fit.status == sm::Status::converged);
+    // The Gaussian's mean over the noise is exact, and its value has all its digits.
+    const sm::GaussianFamily<double, 1> gaussian;
+    const auto exact = sm::fit(gaussian, loss, sm::ClosedForm{}, samples);
+    const auto expected = sm::fit(gaussian, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, samples);
+    CHECK(exact.loss == doctest::Approx(expected.loss).epsilon(1e-12 + 10 * sigma * sigma));
+  }
+  for (const double sigma : {limit / 2, 1e-16, 1e-100}) {
+    for (const Eigen::Index batch : {0, 10}) {
+      const sm::DenoisingScoreMatchingLoss loss{.sigma = sigma, .batch_size = batch};
+      const std::string message = message_of([&] { sm::fit(family, loss, sm::Lbfgs{}, summary); });
+      CAPTURE(message);
+      CHECK(contains(message, sm::detail::text_of("DenoisingScoreMatchingLoss: sigma = ", sigma)));
+      CHECK(contains(message, "samples(row 0, column "));
+      CHECK(contains(message, "expected at least "));
     }
   }
 }

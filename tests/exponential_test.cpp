@@ -274,7 +274,7 @@ TEST_CASE("statistics of few coordinates each are summed alike, several samples 
   Rng rng(8);
   check_sums<double>(sm::ScoreMatchingLoss{}, sm::FlatBase{}, 1e-13, rng);
   check_sums<double>(sm::ScoreMatchingLoss{}, Well{}, 1e-13, rng);
-  check_sums<double>(sm::GeneralizedScoreMatchingLoss{sm::MinWeight{0.7}}, Well{}, 1e-13, rng);
+  check_sums<double>(sm::GeneralizedScoreMatchingLoss{sm::MinWeight{.c = 0.7}}, Well{}, 1e-13, rng);
   check_sums<float>(sm::ScoreMatchingLoss{}, sm::FlatBase{}, 1e-6, rng);
   check_sums<long double>(sm::ScoreMatchingLoss{}, sm::FlatBase{}, 1e-16, rng);
 }

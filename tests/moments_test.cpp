@@ -210,7 +210,7 @@ TEST_CASE("samples count as far as their squares can be summed") {
   moments.add(far);
   CHECK(moments.covariance()(0, 0) <= std::ldexp(1.0, 1020) / 99'999);
   const auto before = moments;
-  const Eigen::Matrix2Xd spread = (Eigen::Matrix2Xd(2, 2) << 0, 0x1p512, 0, 0x1p512).finished();
+  const Eigen::Matrix2Xd spread = (Eigen::Matrix2Xd(2, 2) << 0, 0x1p513, 0, 0x1p513).finished();
   CHECK(contains(message_of([&] { moments.add(spread); }), "do not overflow"));
   CHECK(same_bits(moments.covariance(), before.covariance()));
 }
@@ -472,4 +472,198 @@ TEST_CASE("shifting by a power of two keeps the covariance to the bit; scaling s
   const auto scaled = moments_of<double, 2>(x * 0x1p-200);
   CHECK(same_bits(scaled.covariance(), moments.covariance() * 0x1p-400));
   CHECK(same_bits(scaled.mean(), moments.mean() * 0x1p-200));
+}
+
+// --- weights of every size -----------------------------------------------------------------------
+
+namespace {
+
+// Samples of order one and a common offset, of weights over twenty orders of magnitude; one in four
+// is a far outlier that weighs next to nothing.
+struct Weighted {
+  Eigen::MatrixXd x;
+  Eigen::VectorXd w;
+
+  Weighted(Eigen::Index d, Eigen::Index n, Rng& rng) : x(random_samples(d, n, rng)), w(n) {
+    std::uniform_real_distribution<double> uniform(0, 1);
+    const double offset = uniform(rng) < 0.5 ? 0 : std::pow(10, 6 * uniform(rng));
+    x.array() += offset;
+    const double depth = 20 * uniform(rng);
+    for (Eigen::Index j = 0; j < n; ++j) {
+      w(j) = std::pow(10, -depth * uniform(rng));
+      if (uniform(rng) < 0.25) {
+        w(j) = std::pow(10, -16 - 4 * uniform(rng));
+        x.col(j) *= 1e8;
+      }
+    }
+    w(n - 1) = 1;  // not an outlier, and the heaviest
+    x.col(n - 1) = normals<double>(d, 1, rng).array() + offset;
+  }
+};
+
+template <int Dim>
+sm::Moments<double, Dim> merged_as_tree(const Weighted& data, Rng& rng) {
+  const Eigen::Index d = data.x.rows();
+  std::vector<sm::Moments<double, Dim>> parts;
+  for (Eigen::Index start = 0; start < data.x.cols();) {
+    const Eigen::Index size =
+        std::min(data.x.cols() - start, 1 + static_cast<Eigen::Index>(rng() % 40));
+    parts.emplace_back(d);
+    parts.back().add(data.x.middleCols(start, size), data.w.segment(start, size));
+    start += size;
+  }
+  while (parts.size() > 1) {
+    const std::size_t at = rng() % (parts.size() - 1);
+    parts[at].merge(parts[at + 1]);
+    parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+  }
+  return parts.front();
+}
+
+template <int Dim>
+void check_weights_of_every_size(Eigen::Index d, Rng& rng) {
+  for (int trial = 0; trial < 60; ++trial) {
+    CAPTURE(d);
+    CAPTURE(trial);
+    const Eigen::Index n = 1 + static_cast<Eigen::Index>(rng() % (trial % 5 == 0 ? 3000 : 60));
+    const Weighted data(d, n, rng);
+    const Reference reference(data.x, data.w);
+    sm::Moments<double, Dim> block(d), singles(d);
+    block.add(data.x, data.w);
+    for (Eigen::Index j = 0; j < n; ++j) singles.add(data.x.col(j), data.w.segment(j, 1));
+    check_against(block, reference, 1e-13);
+    check_against(singles, reference, 1e-13);
+    check_against(merged_as_tree<Dim>(data, rng), reference, 1e-13);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("samples of negligible weight cost no digits, wherever they stand") {
+  // The first sample is the first pivot.
+  sm::Moments<double, 1> moments;
+  moments.add(Eigen::Matrix<double, 1, 1>(1e8), Eigen::Matrix<double, 1, 1>(1e-40));
+  const Eigen::RowVector4d x(0.1, 0.2, 0.4, 0.8);
+  for (const double value : x) moments.add(Eigen::Matrix<double, 1, 1>(value));
+  check_against(moments, Reference(x), 1e-15);
+
+  Rng rng(20);
+  check_weights_of_every_size<1>(1, rng);
+  check_weights_of_every_size<2>(2, rng);
+  check_weights_of_every_size<3>(3, rng);
+  check_weights_of_every_size<8>(8, rng);
+  check_weights_of_every_size<17>(17, rng);
+  check_weights_of_every_size<Eigen::Dynamic>(5, rng);
+}
+
+TEST_CASE("a pivot that merging has left far behind costs no digits") {
+  // Each part weighs as much as all before it, so that none is the heavier one.
+  Rng rng(21);
+  sm::Moments<double, 2> moments;
+  Eigen::MatrixXd x = Eigen::MatrixXd::Constant(2, 1, 1e8);
+  Eigen::VectorXd w = Eigen::VectorXd::Ones(1);
+  moments.add(x, w);
+  for (int k = 0; k < 70; ++k) {
+    sm::Moments<double, 2> part;
+    const Eigen::MatrixXd samples = normals<double>(2, 4, rng);
+    const Eigen::VectorXd weights = Eigen::VectorXd::Constant(4, moments.count() / 4);
+    part.add(samples, weights);
+    moments.merge(part);
+    x.conservativeResize(2, x.cols() + 4);
+    w.conservativeResize(w.size() + 4);
+    x.rightCols(4) = samples;
+    w.tail(4) = weights;
+  }
+  check_against(moments, Reference(x, w), 1e-14);
+}
+
+TEST_CASE_TEMPLATE("a sample of weight 0 is absent, whatever it holds", Dim,
+                   std::integral_constant<int, 1>, std::integral_constant<int, 2>,
+                   std::integral_constant<int, 3>, std::integral_constant<int, 8>,
+                   std::integral_constant<int, 17>, std::integral_constant<int, Eigen::Dynamic>) {
+  constexpr int dim = Dim::value;
+  const Eigen::Index d = dim == Eigen::Dynamic ? 5 : dim;
+  Rng rng(22);
+  for (const Eigen::Index n : {5, 400, 9000}) {
+    Eigen::MatrixXd x = random_samples(d, n, rng);
+    Eigen::VectorXd w = normals<double>(n, 1, rng).cwiseAbs();
+    std::vector<Eigen::Index> present;
+    for (Eigen::Index j = 0; j < n; ++j) {
+      // More than a block of them comes first.
+      if (n == 9000 ? j < 4200 : j % 3 == 0) {
+        w(j) = 0;
+        x.col(j).setConstant(j % 2 == 0 ? not_a_number : j % 5 == 0 ? infinity : -1e300);
+      } else {
+        present.push_back(j);
+      }
+    }
+    sm::Moments<double, dim> moments(d);
+    moments.add(x, w);
+    const Eigen::MatrixXd kept = x(Eigen::all, present);
+    const Eigen::VectorXd weights = w(present);
+    CHECK(moments.count() == doctest::Approx(weights.sum()).epsilon(1e-14));
+    check_against(moments, Reference(kept, weights), 1e-14);
+    // A NaN that is present is still found, by its own row and column.
+    x(d - 1, n - 1) = not_a_number;
+    w(n - 1) = 1;
+    CHECK(contains(
+        message_of([&] { moments.add(x, w); }),
+        sm::detail::text_of("samples(row ", d - 1, ", column ", n - 1, ") = nan; expected")));
+  }
+}
+
+TEST_CASE("sums that overflow blame the weights where those are too large, else the samples") {
+  const auto check = [](auto moments, const char* words) {
+    const Eigen::Index d = moments.dimension();
+    const Eigen::MatrixXd x = Eigen::MatrixXd::Random(d, 5) * 10;
+    for (const double w : {1e307, 1e308, 1.7e308}) {
+      CHECK(contains(message_of([&] { moments.add(x, Eigen::VectorXd::Constant(5, w)); }), words));
+    }
+    CHECK(moments.count() == 0);
+    moments.add(x, Eigen::VectorXd::Constant(5, 1e300));
+    // Later samples of ordinary size are not to blame for what they meet.
+    CHECK(contains(message_of([&] { moments.add(x * 1e6, Eigen::VectorXd::Constant(5, 1e300)); }),
+                   words));
+    CHECK(contains(message_of([&] { moments.add(x * 1e200, Eigen::VectorXd::Ones(5)); }),
+                   "samples(row "));
+    CHECK(moments.count() == 5e300);
+  };
+  check(sm::Moments<double, 1>(1), "the sum of the weights is ");
+  check(sm::Moments<double, 2>(2), "the sum of the weights is ");
+  check(sm::Moments<double>(20), "the sum of the weights is ");
+}
+
+TEST_CASE_TEMPLATE("single samples are taken in or refused as the largest number allows", Scalar,
+                   float, double, long double) {
+  using Sample = Eigen::Matrix<Scalar, 1, 1>;
+  const Scalar root = std::sqrt(std::numeric_limits<Scalar>::max());
+  for (const int seen : {1, 2, 7}) {
+    for (int power = -4; power <= 4; ++power) {
+      CAPTURE(seen);
+      CAPTURE(power);
+      sm::Moments<Scalar, 1> moments;
+      for (int k = 0; k < seen; ++k) moments.add(Sample(Scalar(k % 2)));
+      const auto before = moments;
+      const Scalar far = std::ldexp(root, power);
+      // The variance of n zeros and one x is x^2 n / (n + 1)^2.
+      const long double n = seen;
+      const auto ratio = static_cast<long double>(std::ldexp(1.0, 2 * power));
+      const bool fits = ratio * n / ((n + 1) * (n + 1)) < 0.4L;
+      const bool overflows = ratio * n / ((n + 1) * (n + 1)) > 1.1L;
+      const std::string message = message_of([&] { moments.add(Sample(far)); });
+      CAPTURE(message);
+      if (message == "no exception") {
+        CHECK_FALSE(overflows);
+        CHECK(moments.count() == double(seen + 1));
+        CHECK(std::isfinite(moments.covariance()(0, 0)));
+      } else {
+        // In double there is no room above the largest number to sum squares in.
+        CHECK((!fits || !std::is_same_v<Scalar, float>));
+        CHECK(contains(message, "samples(row 0, column 0) = "));
+        CHECK(moments.count() == double(seen));
+        CHECK(same_bits(moments.mean(), before.mean()));
+        CHECK(same_bits(moments.covariance(), before.covariance()));
+      }
+    }
+  }
 }

@@ -108,8 +108,8 @@ void check_weight(const H& h, double skip) {
 }
 
 TEST_CASE("the derivatives of the weight functions are their slopes") {
-  check_weight(sm::MinWeight(1.3), 1.3);
-  check_weight(sm::MinWeight(), 1.0);
+  check_weight(sm::MinWeight{.c = 1.3}, 1.3);
+  check_weight(sm::MinWeight{}, 1.0);
   check_weight(sm::LinearWeight(), -1);
   check_weight(sm::LogWeight(), -1);
   check_weight(SquareWeight(), -1);
@@ -159,19 +159,20 @@ void check_population(const H& weight, double lower, double upper) {
   }
   CHECK((objective.minimizer() - truth).norm() < 1e-6);
   // Plain score matching is wrong, with all the data there is.
-  auto plain = sm::ScoreMatchingLoss{}.summary(family);
+  const sm::PairwiseGaussianFamily<double, 1> without_edge;
+  auto plain = sm::ScoreMatchingLoss{}.summary(without_edge);
   plain.add(population.x, population.q);
-  CHECK((sm::ScoreMatchingLoss{}.objective(family, plain).minimizer() - truth).norm() > 0.3);
+  CHECK((sm::ScoreMatchingLoss{}.objective(without_edge, plain).minimizer() - truth).norm() > 0.3);
 }
 
 TEST_CASE("the loss of a whole population is its weighted Fisher divergence from the model") {
   for (const double upper : {infinity, 1.5}) {
-    check_population(sm::MinWeight(0.8), 0, upper);
+    check_population(sm::MinWeight{.c = 0.8}, 0, upper);
     check_population(sm::LinearWeight(), 0, upper);
     check_population(sm::LogWeight(), 0, upper);
     check_population(SquareWeight(), 0, upper);
   }
-  check_population(sm::MinWeight(0.5), -0.4, 2);
+  check_population(sm::MinWeight{.c = 0.5}, -0.4, 2);
   check_population(sm::LogWeight(), -0.4, infinity);
 }
 
@@ -217,7 +218,7 @@ TEST_CASE("truncated Gaussians are recovered at the rate of the square root of n
                  Eigen::VectorXd(Vector1(0.5)), Eigen::MatrixXd(Vector1(1.2)));
   check_recovery(interval(-1, 2), sm::GeneralizedScoreMatchingLoss(sm::LinearWeight()),
                  Eigen::VectorXd(Vector1(0.2)), Eigen::MatrixXd(Vector1(0.7)));
-  check_recovery(Orthant2(), sm::GeneralizedScoreMatchingLoss(sm::MinWeight(1)),
+  check_recovery(Orthant2(), sm::GeneralizedScoreMatchingLoss(sm::MinWeight{.c = 1}),
                  Eigen::VectorXd(Eigen::Vector2d(0.8, 0.5)),
                  Eigen::MatrixXd(Eigen::Matrix2d{{1, 0.4}, {0.4, 0.8}}));
 }
@@ -296,11 +297,11 @@ void check_published(double mu, double variance, const H& h) {
 }  // namespace
 
 TEST_CASE("estimates of a truncated normal distribution have the published variances") {
-  check_published(0, 1, sm::MinWeight(1));
+  check_published(0, 1, sm::MinWeight{.c = 1});
   check_published(0, 1, sm::LogWeight());
   check_published(0, 1, sm::LinearWeight());
   check_published(0, 1, SquareWeight());
-  check_published(0.5, 2, sm::MinWeight(1));
+  check_published(0.5, 2, sm::MinWeight{.c = 1});
   check_published(0.5, 2, sm::LogWeight());
 }
 
@@ -351,7 +352,7 @@ TEST_CASE("an exponential family and the same model as an energy have one loss")
     const Theta estimate = hessian.fullPivLu().solve(-origin);
     CHECK(relative_difference(estimate, quadratic.minimizer()) < 1e-10);
   };
-  check(sm::GeneralizedScoreMatchingLoss{sm::MinWeight{0.7}});
+  check(sm::GeneralizedScoreMatchingLoss{sm::MinWeight{.c = 0.7}});
   check(sm::GeneralizedScoreMatchingLoss{SquareWeight{}});
 }
 
@@ -414,7 +415,7 @@ TEST_CASE("without a bound above, a box is the orthant; unbounded, plain score m
                            Eigen::Vector2d(infinity, infinity));
   const auto plain = objective_of(sm::ScoreMatchingLoss{}, family, x);
   const auto unbounded =
-      objective_of(sm::GeneralizedScoreMatchingLoss{sm::MinWeight{2}, everything}, family, x);
+      objective_of(sm::GeneralizedScoreMatchingLoss{sm::MinWeight{.c = 2}, everything}, family, x);
   CHECK(relative_difference(unbounded.quadratic(), 2 * plain.quadratic()) < 1e-13);
   CHECK(relative_difference(unbounded.minimizer(), plain.minimizer()) < 1e-12);
 }
@@ -445,7 +446,7 @@ TEST_CASE("dynamic dimensions agree with fixed ones") {
 TEST_CASE("streaming, merging and weights change nothing") {
   Rng rng(8);
   const Eigen::Matrix2Xd x = draw_orthant(60, rng);
-  const sm::GeneralizedScoreMatchingLoss loss(sm::MinWeight(0.6));
+  const sm::GeneralizedScoreMatchingLoss loss(sm::MinWeight{.c = 0.6});
   const auto energy = sm::energy_family<2>(gaussian_energy, Eigen::Matrix<double, 5, 1>::Ones());
   const Eigen::Matrix<double, 5, 1> theta(0.1, 0.2, 1.0, 1.1, -0.3);
   const auto check = [&](const auto& family) {
@@ -509,7 +510,7 @@ TEST_CASE("samples outside the domain are refused by row, column and value") {
   check(energy);
 
   const sm::Box box(Eigen::Vector2d(0, 0), Eigen::Vector2d(1, 0.25));
-  const sm::GeneralizedScoreMatchingLoss boxed(sm::MinWeight(), box);
+  const sm::GeneralizedScoreMatchingLoss boxed(sm::MinWeight{}, box);
   CHECK(contains(message_of([&] { boxed.summary(energy).add(x); }),
                  "samples(row 1, column 0) = 0.5 lies outside the box; expected a value in [0, "
                  "0.25]"));
@@ -521,6 +522,25 @@ TEST_CASE("samples outside the domain are refused by row, column and value") {
   CHECK(inside.count() == 0);
 }
 
+TEST_CASE("a box holds its bounds, and nothing beyond") {
+  const sm::Box box(Eigen::Vector2d(-1, 0), Eigen::Vector2d(2, infinity));
+  const auto inside = [&](double a, double b) {
+    const Eigen::Vector2d x(a, b);
+    const bool result = box.contains(x);
+    CHECK((message_of([&] { box.require(x); }) == "no exception") == result);
+    CHECK(box.contains((Eigen::Matrix2d() << 0, a, 1, b).finished()) == result);
+    return result;
+  };
+  CHECK(inside(-1, 0));
+  CHECK(inside(2, 0));
+  CHECK(inside(2, 1e300));
+  CHECK_FALSE(inside(std::nextafter(-1, -2), 0));
+  CHECK_FALSE(inside(std::nextafter(2, 3), 0));
+  CHECK_FALSE(inside(0, -std::numeric_limits<double>::denorm_min()));
+  CHECK_FALSE(inside(not_a_number, 0));
+  CHECK_FALSE(inside(0, not_a_number));
+}
+
 TEST_CASE("boxes that are empty or no boxes, and weights that are none, are refused") {
   CHECK(contains(message_of([] { sm::Box(Eigen::Vector2d(0, 1), Eigen::Vector2d(2, 1)); }),
                  "lower(1) = 1, upper(1) = 1; expected numbers, the lower bound below the upper"));
@@ -530,7 +550,8 @@ TEST_CASE("boxes that are empty or no boxes, and weights that are none, are refu
                  "expected two columns of the same length"));
   CHECK(contains(message_of([] { sm::Box<double>::positive_orthant(0); }), "dimension = 0"));
   for (const double c : {0.0, -1.0, infinity, not_a_number}) {
-    CHECK(contains(message_of([&] { sm::MinWeight{c}; }), "MinWeight: c = "));
+    CHECK(contains(message_of([&] { sm::GeneralizedScoreMatchingLoss{sm::MinWeight{.c = c}}; }),
+                   "MinWeight: c = "));
   }
   struct Flat {
     double value(double) const { return 1; }
@@ -551,9 +572,9 @@ TEST_CASE("boxes that are empty or no boxes, and weights that are none, are refu
       contains(message_of([&] { linear.summary(interval(-infinity, infinity)).add(Vector1(0.5)); }),
                "has value inf"));
   const sm::GeneralizedScoreMatchingLoss two(
-      sm::MinWeight(), sm::Box(Eigen::VectorXd::Zero(2), Eigen::VectorXd::Ones(2)));
+      sm::MinWeight{}, sm::Box(Eigen::VectorXd::Zero(2), Eigen::VectorXd::Ones(2)));
   CHECK(contains(message_of([&] { two.summary(Interval()); }), "dimension 2; expected 1"));
-  const sm::GeneralizedScoreMatchingLoss other(sm::MinWeight(), sm::Box(Vector1(0), Vector1(1)));
+  const sm::GeneralizedScoreMatchingLoss other(sm::MinWeight{}, sm::Box(Vector1(0), Vector1(1)));
   CHECK(contains(message_of([&] { other.summary(interval(0, 2)); }), "not that of the family"));
 }
 

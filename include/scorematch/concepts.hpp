@@ -16,9 +16,17 @@ namespace scorematch {
 
 // --- samples -------------------------------------------------------------------------------------
 
-/// Any dense Eigen object or expression: a matrix, an array, a map, a block, a product.
+namespace detail {
+template <class Derived>
+void take_dense(const Eigen::DenseBase<Derived>&);
+}
+
+/// Any dense Eigen object or expression: a matrix, an array, a map, a block, a product. (Not
+/// `DenseBase<X>`: `head`, `segment` and `tail` derive from the base of another expression.)
 template <class X>
-concept DenseExpression = std::derived_from<X, Eigen::DenseBase<X>>;
+concept DenseExpression = requires(const X& x) {
+  detail::take_dense(x);
+};
 
 /// No silent conversion: float samples belong in a float family.
 template <class X, class Scalar>
@@ -39,9 +47,15 @@ concept WeightsOf = DenseExpression<X> && HasScalar<X, Scalar> && bool(X::IsVect
 
 // --- domain --------------------------------------------------------------------------------------
 
+/// A family or a model whose densities end at the edge of a box, `box()`.
+template <class M>
+concept HasBox = requires(const M& model) {
+  model.box();
+};
+
 /// What is about angles says so with `static constexpr bool periodic = true`: a model whose density
 /// has the period 2 pi in every coordinate, the statistics of such models, a kernel for them. A
-/// model that says nothing, and has no `box()` (`HasBox`), has a density on all of R^Dim.
+/// model that says nothing, and has no box (`HasBox`), has a density on all of R^Dim.
 template <class T>
 concept Periodic = requires {
   requires bool(T::periodic);
@@ -206,6 +220,14 @@ concept Summarizes = requires(const L& loss, const F& family) {
   { loss.summary(family) } -> SummaryFor<F>;
 };
 
+/// A family on all of R^Dim. What most losses take: at an edge their integration by parts is wrong.
+template <class F>
+concept WithoutEdge = !HasBox<F>;
+
+// Named, so that the compiler says which loss is for families with an edge.
+template <class L, class F>
+concept NoEdgeOrGeneralizedScoreMatchingLoss = WithoutEdge<F> || Summarizes<L, F>;
+
 /// The summary a loss keeps for a family, and the objective it makes of it.
 template <class L, class F>
 using SummaryOf =
@@ -219,7 +241,7 @@ using ObjectiveOf = std::remove_cvref_t<decltype(std::declval<const L&>().object
 ///
 /// Laws: `summary(family)` is empty; the objective keeps no reference to loss, family or summary.
 template <class L, class F>
-concept LossFor = Family<F> && Summarizes<L, F> &&
+concept LossFor = Family<F> && NoEdgeOrGeneralizedScoreMatchingLoss<L, F> && Summarizes<L, F> &&
     requires(const L& loss, const F& family, const SummaryOf<L, F>& summary) {
   { loss.objective(family, summary) } -> Objective<typename F::Parameters>;
 };

@@ -12,6 +12,25 @@
 
 namespace scorematch {
 
+namespace detail {
+
+// Throws where a sample is not finite or lies outside the box, but for those of weight 0.
+template <class Box, class X, class W>
+void require_inside(const Box& box, const X& samples, const W& weights) {
+  require_finite(samples, weights);
+  for (Eigen::Index i = 0; i < samples.cols(); ++i) {
+    if (!(weights(i) > 0)) continue;
+    for (Eigen::Index j = 0; j < samples.rows(); ++j) {
+      if (!(samples(j, i) >= box.lower()(j) && samples(j, i) <= box.upper()(j))) {
+        fail(entry("samples", j, i, samples(j, i)), " lies outside the box; expected a value in [",
+             box.lower()(j), ", ", box.upper()(j), "]");
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
 /// The domain of truncated samples: all x with lower_j <= x_j <= upper_j, either of them infinite
 /// where there is no bound.
 ///
@@ -63,12 +82,15 @@ class Box {
   template <SamplesOf<Scalar, Dim> X>
   bool contains(const X& x) const {
     detail::require_rows(x, dimension());
-    for (Eigen::Index i = 0; i < x.cols(); ++i) {
-      for (Eigen::Index j = 0; j < dimension(); ++j) {
-        if (!(x(j, i) >= lower_(j) && x(j, i) <= upper_(j))) return false;
+    bool inside = true;
+    detail::with_coefficients(x, [&](const auto& block) {
+      for (Eigen::Index i = 0; i < block.cols(); ++i) {
+        for (Eigen::Index j = 0; j < dimension(); ++j) {
+          inside = inside && block(j, i) >= lower_(j) && block(j, i) <= upper_(j);
+        }
       }
-    }
-    return true;
+    });
+    return inside;
   }
 
   /// Throws std::invalid_argument where a sample is not finite or lies outside, naming its row,
@@ -76,16 +98,9 @@ class Box {
   template <SamplesOf<Scalar, Dim> X>
   void require_inside(const X& samples) const {
     detail::require_rows(samples, dimension());
-    detail::require_finite(samples);
-    for (Eigen::Index i = 0; i < samples.cols(); ++i) {
-      for (Eigen::Index j = 0; j < dimension(); ++j) {
-        if (!(samples(j, i) >= lower_(j) && samples(j, i) <= upper_(j))) {
-          detail::fail(detail::entry("samples", j, i, samples(j, i)),
-                       " lies outside the box; expected a value in [", lower_(j), ", ", upper_(j),
-                       "]");
-        }
-      }
-    }
+    detail::with_coefficients(samples, [this](const auto& block) {
+      detail::require_inside(*this, block, detail::Unweighted{});
+    });
   }
 
   bool operator==(const Box& other) const {
@@ -99,11 +114,5 @@ class Box {
 
 template <DenseExpression L, DenseExpression U>
 Box(const L&, const U&) -> Box<typename L::Scalar, int(L::RowsAtCompileTime)>;
-
-/// A family or a model that knows where its densities end: `box()`.
-template <class M>
-concept HasBox = requires(const M& model) {
-  { model.box() } -> std::convertible_to<Box<typename M::Scalar, M::Dim>>;
-};
 
 }  // namespace scorematch

@@ -22,10 +22,12 @@ namespace scorematch {
 /// Streaming (`add`), mergeable (`merge`, for threads, ranks and chains) and weighted.
 ///
 /// **Math** W = sum of weights, m = sum w x / W, S = sum w (x - m)(x - m)^T / W. In each coordinate
-/// the value of an early sample is kept as a pivot and only differences from values of samples are
-/// summed, so an offset common to all samples costs no digits. Blocks are summed about their mean,
-/// or a sample's value within 1.4 standard deviations of it, and combined by the update of Chan,
-/// Golub and LeVeque (1983); single samples by its case of one (Welford 1962).
+/// the value of a sample is kept as a pivot and only differences from values of samples are summed,
+/// so an offset common to all samples costs no digits. Blocks are summed about their mean, or a
+/// sample's value within 1.4 standard deviations of it, and combined by the update of Chan, Golub
+/// and LeVeque (1983); single samples by its case of one (Welford 1962). Of two pivots the heavier
+/// part's is kept, and a mean that has gone far from its pivot becomes the pivot: no sample costs
+/// digits of others that outweigh it, whatever the order.
 ///
 /// **Shapes** samples Dim x n, one per column; mean Dim; covariance Dim x Dim, divided by W.
 ///
@@ -33,8 +35,8 @@ namespace scorematch {
 ///
 /// **Errors** std::invalid_argument for a wrong number of rows, a NaN or infinity (with row and
 /// column), a negative or non-finite weight, and samples so far apart that their squared
-/// differences overflow. A call that throws changes nothing. `mean` and `covariance` of no samples
-/// throw too.
+/// differences overflow, or weights so large that they do. A call that throws changes nothing.
+/// `mean` and `covariance` of no samples throw too.
 ///
 /// **Cost** O(Dim^2) a sample and O(Dim^2) memory whatever the count. A block in memory's order
 /// (Dim x n, column after column) is read in place. Sums are kept in double for float samples, and
@@ -92,23 +94,21 @@ class Moments {
   template <SamplesOf<Scalar, Dim> X>
   void add(const X& samples) {
     detail::require_rows(samples, dimension());
-    if constexpr (int(X::ColsAtCompileTime) == 1) {
-      add_one(samples, Weight(1));
-    } else {
-      detail::with_coefficients(
-          samples, [this](const auto& block) { this->add_block(block, Unweighted{}); });
-    }
+    detail::with_coefficients(samples, [this](const auto& block) {
+      if constexpr (int(X::ColsAtCompileTime) == 1) {
+        this->add_one(block);
+      } else {
+        this->add_block(block, detail::Unweighted{});
+      }
+    });
   }
 
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
   template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
   void add(const X& samples, const W& weights) {
-    detail::require_rows(samples, dimension());
-    detail::require_weights(weights, samples.cols());
-    detail::with_coefficients(samples, [&](const auto& block) {
-      detail::with_coefficients(weights,
-                                [&](const auto& evaluated) { this->add_block(block, evaluated); });
-    });
+    detail::with_weighted(
+        samples, weights, dimension(),
+        [this](const auto& block, const auto& weight) { this->add_block(block, weight); });
   }
 
   /// Adds everything `other` has seen. Merging with an empty one is the identity to the bit.
@@ -117,15 +117,12 @@ class Moments {
       detail::fail("Moments::merge: other has dimension ", other.dimension(), "; expected ",
                    dimension());
     }
-    Sums total = sums_;
-    total.merge(other.sums_);
-    if (!total.representable()) {
-      detail::fail(
-          "Moments::merge: other has mean(0) = ", other.mean()(0),
-          ", this has mean(0) = ", mean()(0),
-          "; expected means whose squared difference does not overflow (rescale the samples)");
+    if (!take(other.sums_)) {
+      detail::fail("Moments::merge: other has mean(0) = ", other.mean()(0), " and count ",
+                   other.count(), ", this has mean(0) = ", mean()(0), " and count ", count(),
+                   "; expected squared differences that do not overflow (rescale the samples or "
+                   "the weights)");
     }
-    sums_ = total;
   }
 
  private:
@@ -133,9 +130,8 @@ class Moments {
   using SumVector = Eigen::Matrix<Sum, Dim, 1>;
   using SumMatrix = Eigen::Matrix<Sum, Dim, Dim>;
 
-  struct Unweighted {
-    Sum operator()(Eigen::Index) const { return Sum(1); }
-  };
+  template <class W>
+  static constexpr bool weighted = !std::is_same_v<W, detail::Unweighted>;
 
   // Up to this size blocks stay on the stack and go through detail::BlockSums; beyond, they are
   // copied to a heap buffer for a symmetric rank update.
@@ -144,7 +140,7 @@ class Moments {
 
   struct Sums {
     Sum weight{0};
-    SumVector pivot;    // one of the first samples, or values of several
+    SumVector pivot;    // of one sample, or values of several; near the mean
     SumVector offset;   // mean - pivot
     SumMatrix scatter;  // sum w (x - mean)(x - mean)^T in the lower triangle; the upper is not read
 
@@ -180,21 +176,45 @@ class Moments {
       weight = total;
     }
 
+    // The same where the mean of what is added is centre + away. Pivots within a factor of two of
+    // each other subtract without rounding (Sterbenz).
+    void take_mean(const SumVector& centre, const SumVector& away, Sum added) {
+      const Sum before = weight;
+      SumVector shift(pivot.size());
+      for (Eigen::Index i = 0; i < shift.size(); ++i) {
+        shift(i) = (centre(i) - pivot(i)) + (away(i) - offset(i));
+      }
+      shift_mean(shift, added);
+      if (added > before) {
+        pivot = centre;
+        offset = away - (before / weight) * shift;
+      }
+      keep_pivot_near();
+    }
+
     void merge(const Sums& other) {
       if (other.weight == 0) return;
       if (weight == 0) {
         *this = other;
         return;
       }
-      // Pivots within a factor of two of each other subtract without rounding (Sterbenz).
-      SumVector shift(pivot.size());
-      for (Eigen::Index i = 0; i < shift.size(); ++i) {
-        shift(i) = (other.pivot(i) - pivot(i)) + (other.offset(i) - offset(i));
+      for (Eigen::Index j = 0; j < pivot.size(); ++j) {
+        for (Eigen::Index i = j; i < pivot.size(); ++i) scatter(i, j) += other.scatter(i, j);
       }
-      for (Eigen::Index j = 0; j < shift.size(); ++j) {
-        for (Eigen::Index i = j; i < shift.size(); ++i) scatter(i, j) += other.scatter(i, j);
+      take_mean(other.pivot, other.offset, other.weight);
+    }
+
+    // Lets the mean, rounded, take the place of a pivot more than eight standard deviations away.
+    // What the rounding leaves is the offset, to the bit.
+    void keep_pivot_near() {
+      using std::abs;
+      for (Eigen::Index i = 0; i < pivot.size(); ++i) {
+        if (offset(i) * offset(i) * weight <= 64 * scatter(i, i)) continue;
+        const Sum mean = pivot(i) + offset(i);
+        const bool larger = abs(pivot(i)) >= abs(offset(i));
+        offset(i) = larger ? offset(i) - (mean - pivot(i)) : pivot(i) - (mean - offset(i));
+        pivot(i) = mean;
       }
-      shift_mean(shift, other.weight);
     }
 
     // NaN or infinity anywhere in the samples, or an overflow, ends up on the diagonal.
@@ -217,12 +237,14 @@ class Moments {
   }
 
   template <class X>
-  void add_one(const X& x, Sum weight) {
+  void add_one(const X& x) {
     const SumVector sample = x.matrix().template cast<Sum>();
-    if (sums_.weight == 0) {
+    if (sums_.weight < 1) {  // the first, or heavier than all before it
       detail::require_finite(x);
-      sums_.pivot = sample;
-      sums_.weight = weight;
+      Sums one(dimension());
+      one.weight = 1;
+      one.pivot = sample;
+      if (!take(one)) explain_rejection(x, detail::Unweighted{});
       return;
     }
     const SumVector shift = (sample - sums_.pivot) - sums_.offset;
@@ -233,16 +255,16 @@ class Moments {
     for (Eigen::Index i = 0; i < shift.size(); ++i)
       outlying |= !(shift(i) * shift(i) <= negligible);
     if (outlying != 0) {
-      const Sum total = sums_.weight + weight;
+      const Sum total = sums_.weight + 1;
       const Sum largest = static_cast<Sum>((std::numeric_limits<Scalar>::max)());
       bool finite = true;
       for (Eigen::Index i = 0; i < shift.size(); ++i) {
         const Sum variance = (sums_.scatter(i, i) + shift(i) * shift(i)) / total;
         finite = finite && variance <= largest;
       }
-      if (!finite) explain_rejection(x, Unweighted{});
+      if (!finite) explain_rejection(x, detail::Unweighted{});
     }
-    sums_.shift_mean(shift, weight);
+    sums_.shift_mean(shift, 1);
   }
 
   template <class X, class W>
@@ -254,14 +276,16 @@ class Moments {
     } else {
       sum_large(part, samples, weights);
     }
-    bool representable = part.representable();
-    if (representable) {
-      Sums total = sums_;
-      total.merge(part);
-      representable = total.representable();
-      if (representable) sums_ = total;
-    }
-    if (!representable) explain_rejection(samples, weights);
+    if (!part.representable() || !take(part)) explain_rejection(samples, weights);
+  }
+
+  // False, and nothing changed, where the total would not be representable.
+  bool take(const Sums& part) {
+    Sums total = sums_;
+    total.merge(part);
+    if (!total.representable()) return false;
+    sums_ = total;
+    return true;
   }
 
   template <class W>
@@ -272,11 +296,10 @@ class Moments {
   // Block by block, reading samples in place where they lie one after the other.
   template <class X, class W>
   void sum_small(Sums& part, const X& samples, const W& weights) const {
-    constexpr bool weighted = !std::is_same_v<W, Unweighted>;
     const Eigen::Index n = samples.cols();
     const Scalar* const in_place = detail::address_of_contiguous(samples);
     std::array<Scalar, std::size_t(block_size) * Dim> copies;
-    std::array<Sum, weighted ? std::size_t(block_size) : 1> block_weights;
+    std::array<Sum, weighted<W> ? std::size_t(block_size) : 1> block_weights;
 
     // About one centre as long as it stays near the means of the blocks.
     SumVector centre = sums_.pivot;
@@ -297,25 +320,37 @@ class Moments {
 
     for (Eigen::Index start = 0; start < n; start += block_size) {
       const Eigen::Index size = (std::min<Eigen::Index>)(block_size, n - start);
+      Eigen::Index present = size;
+      Sum total = static_cast<Sum>(size);
+      if constexpr (weighted<W>) {
+        total = 0;
+        bool absent = false;
+        for (Eigen::Index k = 0; k < size; ++k) {
+          const Sum weight = weight_of(weights, start + k);
+          block_weights[std::size_t(k)] = weight;
+          total += weight;
+          absent |= !(weight > 0);
+        }
+        if (!(total > 0)) continue;
+        if (absent) {
+          const auto end = block_weights.begin() + size;
+          present = std::remove(block_weights.begin(), end, Sum(0)) - block_weights.begin();
+        }
+      }
       const Scalar* block = copies.data();
-      if (in_place != nullptr) {
+      if (in_place != nullptr && present == size) {
         block = in_place + start * Dim;
       } else {
         Scalar* next = copies.data();
-        for (Eigen::Index k = 0; k < size; ++k) {
-          for (Eigen::Index i = 0; i < Dim; ++i) *next++ = samples(i, start + k);
+        for (Eigen::Index k = start; k < start + size; ++k) {
+          if (!(weights(k) > 0)) continue;
+          for (Eigen::Index i = 0; i < Dim; ++i) *next++ = samples(i, k);
         }
       }
-      if constexpr (weighted) {
-        Sum total(0);
-        for (Eigen::Index k = 0; k < size; ++k) {
-          block_weights[std::size_t(k)] = weight_of(weights, start + k);
-          total += block_weights[std::size_t(k)];
-        }
-        if (total > 0)
-          add_sums(block, size, detail::BlockWeights<Sum>{total, block_weights.data()});
+      if constexpr (weighted<W>) {
+        add_sums(block, present, detail::BlockWeights<Sum>{total, block_weights.data()});
       } else {
-        add_sums(block, size, detail::NoWeights<Sum>{static_cast<Sum>(size)});
+        add_sums(block, size, detail::NoWeights<Sum>{total});
       }
     }
     part.merge(Sums(centre, sums));
@@ -323,65 +358,93 @@ class Moments {
 
   template <class X, class W>
   void sum_large(Sums& part, const X& samples, const W& weights) const {
-    constexpr bool weighted = !std::is_same_v<W, Unweighted>;
     const Eigen::Index d = dimension();
     const Eigen::Index n = samples.cols();
-    Eigen::Index first = 0;
-    while (first < n && !(weight_of(weights, first) > 0)) ++first;
-    if (first == n) return;
-    for (Eigen::Index i = 0; i < d; ++i) {
-      part.pivot(i) = sums_.weight > 0 ? sums_.pivot(i) : static_cast<Sum>(samples(i, first));
-    }
-
     const Eigen::Index longest = (std::min<Eigen::Index>)(n, block_size);
     Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic> block(d, longest);
-    Eigen::Matrix<Sum, Eigen::Dynamic, 1> weight(weighted ? longest : 0);
+    Eigen::Matrix<Sum, Eigen::Dynamic, 1> weight(weighted<W> ? longest : 0);
+    SumVector centre(d);
     SumVector shift(d);
     for (Eigen::Index start = 0; start < n; start += longest) {
-      const Eigen::Index size = (std::min)(longest, n - start);
+      const Eigen::Index end = (std::min)(n, start + longest);
+      // About the heaviest sample, which is within sqrt(longest) standard deviations of the mean.
+      Eigen::Index heaviest = start;
+      Eigen::Index size = end - start;
       Sum added = static_cast<Sum>(size);
-      if constexpr (weighted) {
-        for (Eigen::Index j = 0; j < size; ++j) weight(j) = weight_of(weights, start + j);
-        added = weight.head(size).sum();
-        if (!(added > 0)) continue;
+      if constexpr (weighted<W>) {
+        size = 0;
+        added = 0;
+        for (Eigen::Index j = start; j < end; ++j) {
+          const Sum w = weight_of(weights, j);
+          if (!(w > 0)) continue;
+          if (w > weight_of(weights, heaviest)) heaviest = j;
+          weight(size++) = w;
+          added += w;
+        }
+        if (size == 0) continue;
       }
+      for (Eigen::Index i = 0; i < d; ++i) centre(i) = static_cast<Sum>(samples(i, heaviest));
       auto columns = block.leftCols(size);
       // Column by column, so that weights of one give the bits of no weights.
       shift.setZero();
-      for (Eigen::Index j = 0; j < size; ++j) {
+      for (Eigen::Index j = start, k = 0; j < end; ++j) {
+        if (!(weights(j) > 0)) continue;
         for (Eigen::Index i = 0; i < d; ++i) {
-          columns(i, j) = static_cast<Sum>(samples(i, start + j)) - part.pivot(i);
+          columns(i, k) = static_cast<Sum>(samples(i, j)) - centre(i);
         }
-        if constexpr (weighted) {
-          shift += weight(j) * columns.col(j);
+        if constexpr (weighted<W>) {
+          shift += weight(k) * columns.col(k);
         } else {
-          shift += columns.col(j);
+          shift += columns.col(k);
         }
+        ++k;
       }
       shift /= added;
       columns.colwise() -= shift;
-      shift -= part.offset;
-      if constexpr (weighted) columns *= weight.head(size).cwiseSqrt().asDiagonal();
+      if constexpr (weighted<W>) columns *= weight.head(size).cwiseSqrt().asDiagonal();
       part.scatter.template selfadjointView<Eigen::Lower>().rankUpdate(columns);
-      part.shift_mean(shift, added);
+      if (part.weight > 0) {
+        part.take_mean(centre, shift, added);
+      } else {
+        part.pivot = centre;
+        part.offset = shift;
+        part.weight = added;
+      }
     }
   }
 
-  // Called when the sums are not finite: finds the entry to blame.
+  // Called when the sums are not finite: finds what to blame. That is the weights where the same
+  // samples could be summed with weights of at most one.
   template <class X, class W>
-  [[noreturn]] static void explain_rejection(const X& samples, const W& weights) {
+  [[noreturn]] void explain_rejection(const X& samples, const W& weights) const {
     using std::abs;
-    detail::require_finite(samples);
+    detail::require_finite(samples, weights);
+    Sum total = sums_.weight;
+    Sum heaviest = (std::max)(Sum(1), sums_.weight);
     Eigen::Index row = 0;
-    Eigen::Index column = 0;
+    Eigen::Index column = -1;
+    Eigen::Index first = 0;
     for (Eigen::Index j = 0; j < samples.cols(); ++j) {
-      if (!(weight_of(weights, j) > 0)) continue;
+      const Sum weight = weight_of(weights, j);
+      if (!(weight > 0)) continue;
+      total += weight;
+      heaviest = (std::max)(heaviest, weight);
+      if (column < 0) first = column = j;
       for (Eigen::Index i = 0; i < samples.rows(); ++i) {
         if (abs(samples(i, j)) > abs(samples(row, column))) {
           row = i;
           column = j;
         }
       }
+    }
+    const Sum centre = sums_.weight > 0 ? sums_.pivot(row) + sums_.offset(row)
+                                        : static_cast<Sum>(samples(row, first));
+    const Sum shift = static_cast<Sum>(samples(row, column)) - centre;
+    const Sum largest = static_cast<Sum>((std::numeric_limits<Scalar>::max)());
+    if (heaviest > 1 && shift * shift <= largest / static_cast<Sum>(samples.cols() + 1)) {
+      detail::fail("the sum of the weights is ", total,
+                   "; expected one that does not overflow, by itself or times squared differences "
+                   "of the samples (scale the weights)");
     }
     detail::fail(detail::entry("samples", row, column, samples(row, column)),
                  "; expected samples whose squared differences do not overflow (rescale them)");

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <limits>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace scorematch {
@@ -48,6 +49,17 @@ class SampleSet {
     detail::require_size("SampleSet", "dimension", dimension, Dim);
   }
 
+  SampleSet(const SampleSet&) = default;
+  SampleSet& operator=(const SampleSet&) = default;
+  /// The other is left without samples.
+  SampleSet(SampleSet&& other) noexcept : SampleSet(other.dimension_) { swap(other); }
+  SampleSet& operator=(SampleSet&& other) noexcept {
+    SampleSet taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  ~SampleSet() = default;
+
   Eigen::Index dimension() const { return Dim == Eigen::Dynamic ? dimension_ : Eigen::Index(Dim); }
 
   /// How many samples are kept; one of weight 0 is not.
@@ -66,21 +78,16 @@ class SampleSet {
   template <SamplesOf<Scalar, Dim> X>
   void add(const X& samples) {
     detail::require_rows(samples, dimension());
-    detail::with_coefficients(samples, [this](const auto& block) {
-      detail::require_finite(block);
-      this->append(block, [](Eigen::Index) { return Weight(1); });
-    });
+    detail::with_coefficients(
+        samples, [this](const auto& block) { this->append(block, detail::Unweighted{}); });
   }
 
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
   template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
   void add(const X& samples, const W& weights) {
-    detail::require_rows(samples, dimension());
-    detail::require_weights(weights, samples.cols());
-    detail::with_coefficients(samples, [&](const auto& block) {
-      detail::require_finite(block);
-      this->append(block, [&](Eigen::Index j) { return static_cast<Weight>(weights(j)); });
-    });
+    detail::with_weighted(
+        samples, weights, dimension(),
+        [this](const auto& block, const auto& weight) { this->append(block, weight); });
   }
 
   /// Adds everything `other` has seen.
@@ -99,14 +106,22 @@ class SampleSet {
   }
 
  private:
+  void swap(SampleSet& other) noexcept {
+    std::swap(dimension_, other.dimension_);
+    std::swap(count_, other.count_);
+    values_.swap(other.values_);
+    weights_.swap(other.weights_);
+  }
+
   template <class X, class W>
-  void append(const X& samples, const W& weight_of) {
+  void append(const X& samples, const W& weights) {
+    detail::require_finite(samples, weights);
     Weight total = count_;
-    for (Eigen::Index j = 0; j < samples.cols(); ++j) total += weight_of(j);
+    for (Eigen::Index j = 0; j < samples.cols(); ++j) total += static_cast<Weight>(weights(j));
     require_finite_count(total);
     reserve(static_cast<std::size_t>(samples.cols()));
     for (Eigen::Index j = 0; j < samples.cols(); ++j) {
-      const Weight weight = weight_of(j);
+      const auto weight = static_cast<Weight>(weights(j));
       if (!(weight > 0)) continue;
       for (Eigen::Index i = 0; i < dimension(); ++i) values_.push_back(samples(i, j));
       weights_.push_back(weight);

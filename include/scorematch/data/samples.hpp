@@ -45,10 +45,17 @@ void require_rows(const X& samples, Eigen::Index dimension) {
   }
 }
 
-template <class X>
-void require_finite(const X& samples) {
+// The weights of samples that have none.
+struct Unweighted {
+  constexpr int operator()(Eigen::Index) const { return 1; }
+};
+
+// A sample of weight 0 is absent: nothing looks at it.
+template <class X, class W = Unweighted>
+void require_finite(const X& samples, const W& weights = W()) {
   using std::isfinite;
   for (Eigen::Index j = 0; j < samples.cols(); ++j) {
+    if (!(weights(j) > 0)) continue;
     for (Eigen::Index i = 0; i < samples.rows(); ++i) {
       if (!isfinite(samples(i, j))) {
         fail(entry("samples", i, j, samples(i, j)), "; expected a finite value");
@@ -78,6 +85,16 @@ void require_weights(const W& weights, Eigen::Index samples) {
       fail(entry("weights", j, weights(j)), "; expected a finite number, at least 0");
     }
   }
+}
+
+// Hands `use` samples and weights that fit together, each with coefficients at hand.
+template <class X, class W, class Use>
+void with_weighted(const X& samples, const W& weights, Eigen::Index dimension, Use&& use) {
+  require_rows(samples, dimension);
+  with_coefficients(weights, [&](const auto& weight) {
+    require_weights(weight, samples.cols());
+    with_coefficients(samples, [&](const auto& block) { use(block, weight); });
+  });
 }
 
 }  // namespace scorematch::detail

@@ -74,6 +74,7 @@ T gradient_and_laplacian_of(const F& f, const Point& x,
                             Eigen::Matrix<T, Point::RowsAtCompileTime, 1>& gradient) {
   constexpr int width = detail::pass_width<Point::RowsAtCompileTime>;
   T laplacian(0);
+  gradient.resize(x.rows());
   detail::for_each_pass<ForwardLaplacian<T, width>>(f, x, [&](const auto& at, Eigen::Index first) {
     detail::copy_pass(at.gradient, first, gradient);
     laplacian += at.laplacian + detail::guard_of(at);
@@ -88,6 +89,8 @@ void gradient_and_curvature_of(const F& f, const Point& x,
                                Eigen::Matrix<T, Point::RowsAtCompileTime, 1>& gradient,
                                Eigen::Matrix<T, Point::RowsAtCompileTime, 1>& curvature) {
   constexpr int width = detail::pass_width<Point::RowsAtCompileTime>;
+  gradient.resize(x.rows());
+  curvature.resize(x.rows());
   detail::for_each_pass<ForwardCurvature<T, width>>(f, x, [&](const auto& at, Eigen::Index first) {
     detail::copy_pass(at.gradient, first, gradient);
     detail::copy_pass(at.curvature, first, curvature);
@@ -95,7 +98,8 @@ void gradient_and_curvature_of(const F& f, const Point& x,
   });
 }
 
-/// f at x with its first and second derivative along v. **Cost** one pass.
+/// f at x with its first and second derivative along v. **Cost** one pass. **Errors** as
+/// `variables_along`.
 template <class T, class F, DenseExpression Point, DenseExpression Direction>
 Taylor2<T> along(const F& f, const Point& x, const Direction& v) {
   Taylor2<T> result(f(variables_along<T>(x, v)));

@@ -4,6 +4,7 @@
 #include <scorematch/concepts.hpp>
 #include <scorematch/derivative/number.hpp>
 #include <scorematch/derivative/taylor2.hpp>
+#include <scorematch/detail/require.hpp>
 
 #include <Eigen/Core>
 
@@ -29,9 +30,14 @@ Eigen::Matrix<X, Point::RowsAtCompileTime, 1> variables(const Point& x, Eigen::I
 }
 
 /// x as numbers that move along the direction v.
+///
+/// **Errors** std::invalid_argument where v has another size than x.
 template <class T, DenseExpression Point, DenseExpression Direction>
 Eigen::Matrix<Taylor2<T>, Point::RowsAtCompileTime, 1> variables_along(const Point& x,
                                                                        const Direction& v) {
+  if (v.size() != x.rows()) {
+    detail::fail("the direction v has ", v.size(), " entries; expected ", x.rows(), ", as x has");
+  }
   Eigen::Matrix<Taylor2<T>, Point::RowsAtCompileTime, 1> result(x.rows());
   for (Eigen::Index i = 0; i < x.rows(); ++i) {
     result(i) = Taylor2<T>::variable(T(x(i)), T(v(i)));

@@ -55,6 +55,7 @@ struct NoWeights {
   Sum total;  // the number of samples
 };
 
+// All above 0.
 template <class Sum>
 struct BlockWeights {
   static constexpr bool weighted = true;
@@ -236,23 +237,18 @@ BlockSums<Sum, Dim> block_sums(const Eigen::Matrix<Sum, Dim, 1>& centre, const S
   return sums;
 }
 
-// Of every `step`-th sample, in each coordinate, the value nearest to `from + total / weight`. A
-// value that a sample has, so that subtracting it from others at the same offset does not round.
-template <class Sum, int Dim, class Scalar, class Weights>
+// Of every `step`-th sample, in each coordinate, the value nearest to `from + shift`. A value that
+// a sample has, so that subtracting it from others at the same offset does not round.
+template <class Sum, int Dim, class Scalar>
 Eigen::Matrix<Sum, Dim, 1> nearest_values(const Eigen::Matrix<Sum, Dim, 1>& from,
-                                          const Eigen::Matrix<Sum, Dim, 1>& total, Sum weight,
+                                          const Eigen::Matrix<Sum, Dim, 1>& shift,
                                           const Scalar* samples, Eigen::Index count,
-                                          Eigen::Index step, const Weights& weights) {
+                                          Eigen::Index step) {
   using std::abs;
-  Eigen::Matrix<Sum, Dim, 1> shift;
-  for (int i = 0; i < Dim; ++i) shift(i) = total(i) / weight;
   Eigen::Matrix<Sum, Dim, 1> nearest = from;
   Eigen::Matrix<Sum, Dim, 1> least;
   for (int i = 0; i < Dim; ++i) least(i) = (std::numeric_limits<Sum>::max)();
   for (Eigen::Index k = 0; k < count; k += step) {
-    if constexpr (Weights::weighted) {
-      if (!(weights(k) > 0)) continue;
-    }
     for (int i = 0; i < Dim; ++i) {
       const Sum value = static_cast<Sum>(samples[k * Dim + i]);
       const Sum distance = abs((value - from(i)) - shift(i));
@@ -266,39 +262,37 @@ Eigen::Matrix<Sum, Dim, 1> nearest_values(const Eigen::Matrix<Sum, Dim, 1>& from
 }
 
 // A centre from eight samples: in each coordinate, the value of theirs nearest to their mean.
-template <class Sum, int Dim, class Scalar, class Weights>
-Eigen::Matrix<Sum, Dim, 1> guess_centre(const Scalar* samples, Eigen::Index count,
-                                        const Weights& weights) {
+template <class Sum, int Dim, class Scalar>
+Eigen::Matrix<Sum, Dim, 1> guess_centre(const Scalar* samples, Eigen::Index count) {
   using Vector = Eigen::Matrix<Sum, Dim, 1>;
   const Eigen::Index step = (std::max<Eigen::Index>)(1, count / 8);
-  Vector origin = Vector::Zero();
-  Vector total = Vector::Zero();
+  Vector origin;
+  for (int i = 0; i < Dim; ++i) origin(i) = static_cast<Sum>(samples[i]);
+  Vector shift = Vector::Zero();
   Sum seen(0);
   for (Eigen::Index k = 0; k < count; k += step) {
-    if constexpr (Weights::weighted) {
-      if (!(weights(k) > 0)) continue;
-    }
-    for (int i = 0; i < Dim; ++i) {
-      const Sum value = static_cast<Sum>(samples[k * Dim + i]);
-      if (seen == 0) origin(i) = value;
-      total(i) += value - origin(i);
-    }
+    for (int i = 0; i < Dim; ++i) shift(i) += static_cast<Sum>(samples[k * Dim + i]) - origin(i);
     seen += Sum(1);
   }
-  if (seen == 0) return origin;
-  return nearest_values<Sum, Dim>(origin, total, seen, samples, count, step, weights);
+  for (int i = 0; i < Dim; ++i) shift(i) /= seen;
+  return nearest_values<Sum, Dim>(origin, shift, samples, count, step);
 }
 
 // Sums about a centre within one standard deviation or so of the mean, which is put into `centre`.
 template <class Sum, int Dim, class Scalar, class Weights>
 BlockSums<Sum, Dim> recentred_block_sums(Eigen::Matrix<Sum, Dim, 1>& centre, const Scalar* samples,
                                          Eigen::Index count, const Weights& weights) {
-  centre = guess_centre<Sum, Dim>(samples, count, weights);
+  centre = guess_centre<Sum, Dim>(samples, count);
   BlockSums<Sum, Dim> sums = block_sums(centre, samples, count, weights);
-  if (sums.centred()) return sums;
-  // The value nearest to the mean of all is within one standard deviation of it.
-  centre = nearest_values<Sum, Dim>(centre, sums.first, sums.weight, samples, count, 1, weights);
-  return block_sums(centre, samples, count, weights);
+  // The value nearest to the mean of all is within one standard deviation of it. A centre so far
+  // away that the mean has lost its digits takes a second step.
+  for (int step = 0; step < 2 && !sums.centred(); ++step) {
+    Eigen::Matrix<Sum, Dim, 1> shift;
+    for (int i = 0; i < Dim; ++i) shift(i) = sums.first(i) / sums.weight;
+    centre = nearest_values<Sum, Dim>(centre, shift, samples, count, 1);
+    sums = block_sums(centre, samples, count, weights);
+  }
+  return sums;
 }
 
 }  // namespace scorematch::detail

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -44,7 +45,13 @@ requires std::is_arithmetic_v<Number> EIGEN_DONT_INLINE void append(std::string&
   } else if constexpr (std::is_integral_v<Number>) {
     std::snprintf(buffer, sizeof buffer, "%lld", static_cast<long long>(number));
   } else {
-    std::snprintf(buffer, sizeof buffer, "%.9Lg", static_cast<long double>(number));
+    // As few digits as read back as the same number, but no fewer than nine (six of float).
+    using Limits = std::numeric_limits<Number>;
+    int digits = Limits::digits10 < 9 ? Limits::digits10 : 9;
+    do {
+      std::snprintf(buffer, sizeof buffer, "%.*Lg", digits, static_cast<long double>(number));
+    } while (static_cast<Number>(std::strtold(buffer, nullptr)) != number &&
+             ++digits <= Limits::max_digits10);
   }
   append(sentence, buffer);
 }

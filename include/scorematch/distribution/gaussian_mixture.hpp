@@ -59,7 +59,11 @@ class GaussianMixture {
 
   Eigen::Index dimension() const { return components_[0].dimension(); }
   const Weights& weights() const { return weights_; }
+  /// **Errors** std::invalid_argument for k that is not one of 0 ... Components - 1.
   const Component& component(Eigen::Index k) const {
+    if (k < 0 || k >= Components) {
+      detail::fail("GaussianMixture::component: k = ", k, "; expected 0 to ", Components - 1);
+    }
     return components_[static_cast<std::size_t>(k)];
   }
 
@@ -102,6 +106,7 @@ class GaussianMixture {
   /// n draws, one per column. `rng` is any std::uniform_random_bit_generator.
   template <std::uniform_random_bit_generator Rng>
   Samples sample(Eigen::Index n, Rng& rng) const {
+    detail::require_option(n >= 0, "GaussianMixture::sample", "n", n, "at least 0");
     Samples result(dimension(), n);
     std::uniform_real_distribution<Scalar> uniform;
     for (Eigen::Index j = 0; j < n; ++j) {

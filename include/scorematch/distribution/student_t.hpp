@@ -79,6 +79,7 @@ class StudentT {
   /// n draws, one per column. `rng` is any std::uniform_random_bit_generator.
   template <std::uniform_random_bit_generator Rng>
   Samples sample(Eigen::Index n, Rng& rng) const {
+    detail::require_option(n >= 0, "StudentT::sample", "n", n, "at least 0");
     Samples result = core_.sample(n, rng);
     std::gamma_distribution<Scalar> chi_squared(nu_ / 2, Scalar(2));
     for (Eigen::Index j = 0; j < n; ++j) {
@@ -92,7 +93,8 @@ class StudentT {
   // q, from x and -P (x - mu).
   template <class X>
   Scalar distance(const X& x, const Vector& inner) const {
-    return -(x.matrix() - location()).dot(inner);
+    const Vector difference = x.matrix() - location();
+    return -difference.dot(inner);
   }
 
   Scalar factor(Scalar q) const { return (nu_ + static_cast<Scalar>(dimension())) / (nu_ + q); }

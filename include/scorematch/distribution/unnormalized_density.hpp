@@ -23,8 +23,11 @@ class UnnormalizedDensity {
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Parameters = Eigen::Matrix<Scalar, ParameterCount_, 1>;
 
+  /// **Errors** std::invalid_argument for a dimension below 1, or other than a fixed Dim.
   UnnormalizedDensity(Energy energy, Parameters parameters, Eigen::Index dimension)
-      : energy_(std::move(energy)), parameters_(std::move(parameters)), dimension_(dimension) {}
+      : energy_(std::move(energy)), parameters_(std::move(parameters)), dimension_(dimension) {
+    detail::require_size("UnnormalizedDensity", "dimension", dimension, Dim);
+  }
 
   Eigen::Index dimension() const { return dimension_; }
   const Parameters& parameters() const { return parameters_; }

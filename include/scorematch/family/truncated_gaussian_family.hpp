@@ -16,8 +16,9 @@ namespace scorematch {
 /// normalizing constant nobody can compute in more than a few dimensions.
 ///
 /// **Math** log p(x) = eta^T x - 1/2 x^T K x + const inside the box. Fit it with
-/// `GeneralizedScoreMatchingLoss`, which takes the box from here. (`ScoreMatchingLoss` ignores the
-/// truncation: it returns the Gaussian with the samples' mean and covariance.)
+/// `GeneralizedScoreMatchingLoss`, which takes the box from here. The losses that know no edge
+/// refuse this family: of a `PairwiseGaussianFamily`, which has none, `ScoreMatchingLoss` would
+/// return the mean and covariance of the samples, those after the cut.
 ///
 /// **Shapes** theta, in order: eta (Dim), K_ii (Dim), K_ij for i > j row by row
 /// (Dim (Dim - 1) / 2), as in `PairwiseGaussianFamily`.

@@ -287,20 +287,21 @@ class Average {
   int exponent_ = 0;
 };
 
-template <class P, class Q, class X, class WeightAt>
-auto fisher_average(const P& p, const Q& q, const X& samples, WeightAt&& weight_at) {
+template <class P, class Q, class X, class W>
+auto fisher_average(const P& p, const Q& q, const X& samples, const W& weights) {
   using Scalar = typename X::Scalar;
   using Sum = std::common_type_t<Scalar, double>;
   using Vector = Eigen::Matrix<Scalar, X::RowsAtCompileTime, 1>;
   require_model_dimension(p, samples.rows());
   require_model_dimension(q, samples.rows());
   if (samples.rows() < 1) fail("samples have 0 rows; expected at least 1");
-  require_finite(samples);
+  require_finite(samples, weights);
   Vector x(samples.rows());
   Vector of_p(samples.rows());
   Vector of_q(samples.rows());
   Average<Sum> average;
   for (Eigen::Index j = 0; j < samples.cols(); ++j) {
+    if (!(weights(j) > 0)) continue;
     x = samples.col(j).matrix();
     score_at(p, "p", j, x, of_p);
     score_at(q, "q", j, x, of_q);
@@ -309,7 +310,7 @@ auto fisher_average(const P& p, const Q& q, const X& samples, WeightAt&& weight_
       const Sum difference = static_cast<Sum>(of_p(i)) - static_cast<Sum>(of_q(i));
       square += difference * difference;
     }
-    average.add(square, weight_at(j));
+    average.add(square, static_cast<Sum>(weights(j)));
   }
   if (!(average.total() > 0)) {
     fail("no samples (", samples.cols(), " columns, sum of weights = ", average.total(),
@@ -344,28 +345,25 @@ requires ModelWithScore<P, typename X::Scalar, X::RowsAtCompileTime> &&
     ModelWithScore<Q, typename X::Scalar, X::RowsAtCompileTime>
         SampleAverage<typename X::Scalar> fisher_divergence(const P& p, const Q& q,
                                                             const X& samples) {
-  using Sum = std::common_type_t<typename X::Scalar, double>;
   SampleAverage<typename X::Scalar> result{};
   detail::with_coefficients(samples, [&](const auto& block) {
-    result = detail::fisher_average(p, q, block, [](Eigen::Index) { return Sum(1); });
+    result = detail::fisher_average(p, q, block, detail::Unweighted{});
   });
   return result;
 }
 
 /// The same with weights, as for reweighted simulations: each column is one independent draw,
-/// whatever its weight, and only ratios of weights matter.
+/// whatever its weight, and only ratios of weights matter. One of weight 0 is absent.
 template <class P, class Q, DenseExpression X, WeightsOf<typename X::Scalar> W>
 requires ModelWithScore<P, typename X::Scalar, X::RowsAtCompileTime> &&
     ModelWithScore<Q, typename X::Scalar, X::RowsAtCompileTime>
         SampleAverage<typename X::Scalar> fisher_divergence(const P& p, const Q& q,
                                                             const X& samples, const W& weights) {
-  using Sum = std::common_type_t<typename X::Scalar, double>;
-  detail::require_weights(weights, samples.cols());
   SampleAverage<typename X::Scalar> result{};
-  detail::with_coefficients(samples, [&](const auto& block) {
-    result = detail::fisher_average(p, q, block,
-                                    [&](Eigen::Index j) { return static_cast<Sum>(weights(j)); });
-  });
+  detail::with_weighted(samples, weights, samples.rows(),
+                        [&](const auto& block, const auto& weight) {
+                          result = detail::fisher_average(p, q, block, weight);
+                        });
   return result;
 }
 

@@ -142,7 +142,7 @@ class SteinPairs {
     if (d < 1) fail("samples have 0 rows; expected at least 1");
     if (n < 2) fail("samples have ", n, " columns; expected at least 2, as pairs are compared");
     require_finite(samples);
-    if constexpr (weighted) model.box().require(samples);
+    if constexpr (weighted) model.box().require_inside(samples);
     place(samples);
     scores_.resize(d, n);
     Vector x(d);

@@ -14,13 +14,14 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 namespace scorematch {
 
 /// Denoising score matching of a full Gaussian, exactly: the mean over all noise.
 ///
-/// **Math** score matching on S + sigma^2 I, plus d / (2 sigma^2). `minimizer()` is that of the
-/// noisy samples, Sigma = S + sigma^2 I, and exists for singular S.
+/// **Math** score matching on S + sigma^2 I. `minimizer()` is that of the noisy samples,
+/// Sigma = S + sigma^2 I, and exists for singular S.
 ///
 /// **Cost** that of `GaussianScoreMatching`.
 template <Number Scalar_, int Dim_>
@@ -29,40 +30,15 @@ class GaussianDenoisingScoreMatching : public GaussianScoreMatching<Scalar_, Dim
 
  public:
   using typename Base::Family;
-  using typename Base::Parameters;
   using typename Base::Scalar;
 
   GaussianDenoisingScoreMatching(const Family& family, const Moments<Scalar, Base::Dim>& moments,
                                  LaneOf<Scalar> sigma)
-      : Base(family, moments, sigma * sigma),
-        constant_(static_cast<LaneOf<Scalar>>(family.dimension()) / (2 * sigma * sigma)) {}
-
-  /// d / (2 sigma^2).
-  Scalar constant() const { return constant_; }
-
-  /// The loss at `minimizer()`.
-  Scalar minimum() const { return Base::minimum() + constant_; }
-
-  /// The loss at theta; infinity where that of `GaussianScoreMatching` is.
-  Scalar operator()(const Parameters& theta) { return Base::operator()(theta) + constant_; }
-
-  /// The same with its gradient.
-  EIGEN_ALWAYS_INLINE Scalar operator()(const Parameters& theta, Parameters& gradient) {
-    return Base::operator()(theta, gradient) + constant_;
-  }
-
-  /// The loss at `from_local(u)` and its gradient by u.
-  Scalar local(const Parameters& u, Parameters& gradient) requires Real<Scalar> {
-    return Base::local(u, gradient) + constant_;
-  }
-
- private:
-  Scalar constant_;
+      : Base(family, moments, sigma * sigma) {}
 };
 
-/// 1/2 |s(x + sigma e)|^2 + s(x + sigma e) . e / sigma + d / (2 sigma^2): the denoising loss of one
-/// sample and one standard normal e, with |e|^2 / 2 replaced by its mean d / 2, which changes
-/// neither the mean nor the gradient.
+/// 1/2 |s(x + sigma e)|^2 + s(x + sigma e) . e / sigma: the denoising loss of one sample and one
+/// standard normal e, without |e|^2 / (2 sigma^2), which does not depend on theta.
 template <Real Scalar>
 struct DenoisingPoint {
   Scalar sigma;
@@ -75,11 +51,7 @@ struct DenoisingPoint {
     const auto s = score(family, x, theta);
     typename Theta::Scalar sum = s.squaredNorm() / 2;
     for (Eigen::Index i = 0; i < x.size(); ++i) sum += s(i) * Scalar(e(i) / sigma);
-    return sum + constant(x.size());
-  }
-
-  Scalar constant(Eigen::Index dimension) const {
-    return static_cast<Scalar>(dimension) / (2 * sigma * sigma);
+    return sum;
   }
 
   template <class Block>
@@ -99,9 +71,9 @@ struct DenoisingPoint {
 /// Denoising score matching (Vincent 2011): no second derivative of the model is needed, and the
 /// model is fitted to the samples with Gaussian noise of deviation `sigma` added.
 ///
-/// **Math** J(theta) = E[ 1/2 |s(x + sigma e) + e / sigma|^2 ] over samples x and standard normal
-/// e. It differs from the score matching loss of the noisy density by d / (2 sigma^2). The minimum
-/// is the model of the *noisy* samples: for a Gaussian, S + sigma^2 I.
+/// **Math** J(theta) = E[ 1/2 |s(x + sigma e) + e / sigma|^2 ] - d / (2 sigma^2) over samples x and
+/// standard normal e, computed as E[ 1/2 |s|^2 + s . e / sigma ]: the score matching loss of the
+/// noisy density. The minimum is the model of the *noisy* samples: for a Gaussian, S + sigma^2 I.
 ///
 /// **Summary** for `GaussianFamily`: `Moments`, and the mean over the noise is exact; `draws`,
 /// `antithetic`, `seed` and `batch_size` are not used. For any other family with a score: the
@@ -109,7 +81,10 @@ struct DenoisingPoint {
 ///
 /// **Units** sigma in u, the unit of the samples; J in 1/u^2.
 ///
-/// **Errors** std::invalid_argument for an option out of range.
+/// **Errors** std::invalid_argument for an option out of range, and where noise is drawn and sigma
+/// is below 1000 roundings (eps |x|) of a sample: x + sigma e then has no digits of e. Just above,
+/// the loss is known to a thousandth. A family that ends at an edge (`box()`) is refused when it is
+/// compiled: use `GeneralizedScoreMatchingLoss`.
 ///
 /// **Example** docs/snippets/denoising_and_sliced.cpp
 struct DenoisingScoreMatchingLoss {
@@ -139,7 +114,7 @@ struct DenoisingScoreMatchingLoss {
     return {family, moments, static_cast<LaneOf<Scalar>>(sigma)};
   }
 
-  template <class F>
+  template <WithoutEdge F>
   requires(HasScore<F> ||
            HasLaplacian<F>) SampleSet<typename F::Scalar, F::Dim> summary(const F& family)
   const {
@@ -148,26 +123,47 @@ struct DenoisingScoreMatchingLoss {
   }
 
   /// **Errors** as of `RandomizedObjective`.
-  template <class F>
+  template <WithoutEdge F>
   requires(HasScore<F> || HasLaplacian<F>)
       RandomizedObjective<F, DenoisingPoint<typename F::Scalar>> objective(
           const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples)
   const {
     using Scalar = typename F::Scalar;
     require_options<Scalar>();
+    detail::require_random_options(owner, "draws", draws, batch_size, samples);
+    require_resolved(samples.samples());
     return {family, samples,    DenoisingPoint<Scalar>{static_cast<Scalar>(sigma), antithetic},
             draws,  batch_size, seed};
   }
 
  private:
+  static constexpr const char* owner = "DenoisingScoreMatchingLoss";
+
+  // Throws where noise is lost in the rounding of a sample.
+  template <class X>
+  void require_resolved(const X& samples) const {
+    using std::abs;
+    using Scalar = typename X::Scalar;
+    const Scalar roundings = 1000 * std::numeric_limits<Scalar>::epsilon();
+    for (Eigen::Index j = 0; j < samples.cols(); ++j) {
+      for (Eigen::Index i = 0; i < samples.rows(); ++i) {
+        const Scalar least = roundings * abs(samples(i, j));
+        if (static_cast<Scalar>(sigma) < least) {
+          detail::fail(owner, ": sigma = ", sigma, " is lost in the rounding of ",
+                       detail::entry("samples", i, j, samples(i, j)), "; expected at least ", least,
+                       " (or samples less far from 0: subtract what they have in common)");
+        }
+      }
+    }
+  }
+
   template <class Scalar>
   void require_options() const {
-    constexpr const char* owner = "DenoisingScoreMatchingLoss";
     const Scalar square = static_cast<Scalar>(sigma) * static_cast<Scalar>(sigma);
     detail::require_option(
         sigma > 0 && std::isfinite(square) && std::isfinite(1 / square), owner, "sigma", sigma,
         "a number above 0, the square of which and its inverse are in the range of the scalar");
-    detail::require_random_options(owner, "draws", draws, *this);
+    detail::require_random_options(owner, "draws", draws, batch_size);
     detail::require_option(!antithetic || draws % 2 == 0, owner, "draws", draws,
                            "an even number (or antithetic = false)");
   }

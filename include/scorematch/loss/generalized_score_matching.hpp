@@ -25,28 +25,25 @@ namespace scorematch {
 ///
 /// **Units** c in those of the samples.
 ///
-/// **Errors** std::invalid_argument for c that is not a finite number above 0.
-class MinWeight {
- public:
-  explicit MinWeight(double c = 1) : c_(c) {
-    detail::require_option(c > 0 && c <= (std::numeric_limits<double>::max)(), "MinWeight", "c", c,
-                           "a finite number above 0");
-  }
-
-  double c() const { return c_; }
+/// **Errors** std::invalid_argument, by the loss that takes it, for c that is not a finite number
+/// above 0.
+struct MinWeight {
+  double c = 1;
 
   template <Real T>
   T value(T x) const {
-    const T c = static_cast<T>(c_);
-    return x < c ? x : c;
+    const T most = static_cast<T>(c);
+    return x < most ? x : most;
   }
   template <Real T>
   T derivative(T x) const {
-    return x < static_cast<T>(c_) ? T(1) : T(0);
+    return x < static_cast<T>(c) ? T(1) : T(0);
   }
 
- private:
-  double c_;
+  void check() const {
+    detail::require_option(c > 0 && c <= (std::numeric_limits<double>::max)(), "MinWeight", "c", c,
+                           "a finite number above 0");
+  }
 };
 
 /// h(x) = x. Not for coordinates without any bound, where the distance to the edge is infinite.
@@ -76,7 +73,7 @@ struct LogWeight {
 /// `value(x)` is h(x) and `derivative(x)` is h'(x), for a distance x >= 0 from the edge.
 ///
 /// Laws: h(0) = 0, h >= 0 and finite, h absolutely continuous. (h(0) = 0 is checked when a loss is
-/// made, h >= 0 and finite at each sample.)
+/// made, h >= 0 and finite at each sample. Where there is a `check()`, the loss calls it.)
 template <class W, class Scalar>
 concept WeightFunction = std::copy_constructible<W> && requires(const W& h, Scalar x) {
   { h.value(x) } -> std::convertible_to<Scalar>;
@@ -105,6 +102,7 @@ class BoxWeighting {
 
   const Box<Scalar, Dim>& box() const { return box_; }
 
+  /// That of the coordinate j, which is not checked.
   At weight(Eigen::Index j, Scalar x) const {
     const Scalar above = x - box_.lower()(j);
     const Scalar below = box_.upper()(j) - x;
@@ -116,12 +114,14 @@ class BoxWeighting {
             -static_cast<Scalar>(weight_.derivative(below))};
   }
 
-  /// Throws std::invalid_argument where a sample lies outside the box, or its weight is no weight.
-  template <class X>
-  void require_inside(const X& samples) const {
+  /// Throws std::invalid_argument where a sample lies outside the box, or h is no weight there.
+  /// Samples of weight 0 are not looked at.
+  template <class X, class W = detail::Unweighted>
+  void require_inside(const X& samples, const W& weights = W()) const {
     using std::isfinite;
-    box_.require_inside(samples);
+    detail::require_inside(box_, samples, weights);
     for (Eigen::Index i = 0; i < samples.cols(); ++i) {
+      if (!(weights(i) > 0)) continue;
       for (Eigen::Index j = 0; j < samples.rows(); ++j) {
         const At at = weight(j, samples(j, i));
         if (!(at.h >= 0) || !isfinite(at.h) || !isfinite(at.slope)) {
@@ -171,11 +171,11 @@ class TruncatedSamples {
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
   template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
   void add(const X& samples, const W& weights) {
-    detail::require_rows(samples, dimension());
-    detail::with_coefficients(samples, [&](const auto& block) {
-      weighting_.require_inside(block);
-      set_.add(block, weights);
-    });
+    detail::with_weighted(samples, weights, dimension(),
+                          [this](const auto& block, const auto& weight) {
+                            weighting_.require_inside(block, weight);
+                            set_.add(block, weight);
+                          });
   }
 
   /// Adds everything `other` has seen, which must lie in this box too.
@@ -253,6 +253,7 @@ class GeneralizedScoreMatchingLoss {
       : weight_(std::move(weight)), domain_(std::move(domain)) {
     static_assert(WeightFunction<H, double> || WeightFunction<H, float>,
                   "a weight function has value(x) and derivative(x)");
+    if constexpr (requires { weight_.check(); }) weight_.check();
     const double at_edge = static_cast<double>(weight_.value(0.0));
     if (!(at_edge == 0)) {
       detail::fail("GeneralizedScoreMatchingLoss: the weight function at 0 is ", at_edge,

@@ -21,12 +21,12 @@ namespace scorematch {
 /// Plain score matching: every coordinate of every sample counts with weight one.
 ///
 /// A weighting of another kind (`generalized score matching`) has `uniform = false`,
-/// `weight(j, x_j)` -> {h, slope} with h >= 0, and `require_inside(samples)`, which throws where
-/// samples lie outside its domain.
+/// `weight(j, x_j)` -> {h, slope} with h >= 0, and `require_inside(samples, weights)`, which throws
+/// where samples of a weight above 0 lie outside its domain.
 struct UniformWeighting {
   static constexpr bool uniform = true;
-  template <class X>
-  void require_inside(const X&) const {}
+  template <class X, class W>
+  void require_inside(const X&, const W&) const {}
 };
 
 /// What score matching of an exponential family keeps of the samples: a `QuadraticForm` filled by
@@ -77,12 +77,9 @@ class QuadraticSummary {
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
   template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
   void add(const X& samples, const W& weights) {
-    detail::require_rows(samples, dimension());
-    detail::require_weights(weights, samples.cols());
-    detail::with_coefficients(samples, [&](const auto& block) {
-      detail::with_coefficients(weights,
-                                [&](const auto& evaluated) { this->add_block(block, evaluated); });
-    });
+    detail::with_weighted(
+        samples, weights, dimension(),
+        [this](const auto& block, const auto& weight) { this->add_block(block, weight); });
   }
 
   /// Adds everything `other` has seen, with the same statistics. Merging with an empty one is the
@@ -110,9 +107,7 @@ class QuadraticSummary {
   static constexpr bool sparse = !unrolled && SparseStatistics<Statistics, Scalar, Dim>;
   static constexpr Eigen::Index gathered_columns = 256;
 
-  struct Unweighted {
-    Sum operator()(Eigen::Index) const { return Sum(1); }
-  };
+  using Unweighted = detail::Unweighted;
   template <class W>
   static constexpr bool weighted = !std::is_same_v<W, Unweighted>;
 
@@ -174,7 +169,7 @@ class QuadraticSummary {
   template <class X, class W>
   void add_block(const X& samples, const W& weights) {
     if (samples.cols() == 0) return;
-    weighting_.require_inside(samples);
+    weighting_.require_inside(samples, weights);
     if constexpr (sparse) {
       if (samples.cols() == 1) {
         add_single(samples, weights);
@@ -387,7 +382,7 @@ class QuadraticSummary {
   template <class X, class W>
   [[noreturn]] void explain_rejection(const X& samples, const W& weights) const {
     using std::isfinite;
-    detail::require_finite(samples);
+    detail::require_finite(samples, weights);
     const Eigen::Index count = family_.parameter_count();
     Terms at(dimension(), count);
     for (Eigen::Index n = 0; n < samples.cols(); ++n) {

@@ -13,10 +13,39 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
 namespace scorematch {
+
+namespace detail {
+
+// The options that losses with random vectors share.
+inline void require_random_options(const char* owner, const char* draws_name, Eigen::Index draws,
+                                   Eigen::Index batch_size) {
+  require_option(draws >= 1, owner, draws_name, draws, "at least 1");
+  require_option(batch_size >= 0, owner, "batch_size", batch_size,
+                 "at least 0 (0: all samples, with vectors that are drawn once)");
+}
+
+// The same for given samples, whose vectors must be countable.
+template <class Samples>
+void require_random_options(const char* owner, const char* draws_name, Eigen::Index draws,
+                            Eigen::Index batch_size, const Samples& samples) {
+  require_random_options(owner, draws_name, draws, batch_size);
+  const Eigen::Index all = samples.size();
+  const Eigen::Index size = batch_size > 0 && batch_size < all ? batch_size : all;
+  constexpr Eigen::Index numbers =
+      (std::numeric_limits<Eigen::Index>::max)() / Eigen::Index(sizeof(typename Samples::Scalar));
+  const Eigen::Index most = numbers / samples.dimension() / (std::max<Eigen::Index>)(size, 1);
+  if (draws > most) {
+    fail(owner, ": ", draws_name, " = ", draws, " for each of ", size, " samples of dimension ",
+         samples.dimension(), "; expected at most ", most, ", or memory to hold them");
+  }
+}
+
+}  // namespace detail
 
 /// The mean over stored samples of a loss of one sample and a random vector beside it.
 ///
@@ -31,7 +60,8 @@ namespace scorematch {
 /// point's own copy, to change as it likes. `point.draw(random, block)` fills the Dim x draws
 /// vectors of a sample.
 ///
-/// **Errors** as `SampleObjective`.
+/// **Errors** as `SampleObjective`, and for draws below 1, a batch_size below 0 and more vectors
+/// than memory could hold. The size of theta is not checked.
 ///
 /// **Cost** of one evaluation with its gradient: draws * size() calls of the point loss (draws *
 /// batch_size) for each eight parameters or part of them.
@@ -56,6 +86,7 @@ class RandomizedObjective {
         x_(family.dimension()),
         mean_(family.parameter_count()) {
     detail::require_samples_of(family, samples);
+    detail::require_random_options("RandomizedObjective", "draws", draws, batch_size, samples);
     const Eigen::Index n = samples_.size();
     const Eigen::Index size = stochastic() ? (std::min)(batch_, n) : n;
     columns_.resize(static_cast<std::size_t>(size));
@@ -70,10 +101,6 @@ class RandomizedObjective {
 
   /// True with mini-batches: every call, with or without gradient, then draws anew.
   bool stochastic() const { return batch_ > 0; }
-
-  /// What the loss holds whatever theta is, where the point loss knows it.
-  Scalar constant() const requires requires(const Point& point) { point.constant(Eigen::Index(1)); }
-  { return point_.constant(family_.dimension()); }
 
   /// The loss at theta; infinity outside the domain.
   Scalar operator()(const Parameters& theta) {
@@ -177,6 +204,10 @@ class SampledLoss {
   explicit SampledLoss(L loss) : loss_(std::move(loss)) {}
 
   template <class F>
+  requires requires(const L& loss, const F& family,
+                    const SampleSet<typename F::Scalar, F::Dim>& samples) {
+    loss.objective(family, samples);
+  }
   SampleSet<typename F::Scalar, F::Dim> summary(const F& family) const {
     return SampleSet<typename F::Scalar, F::Dim>(family.dimension());
   }
@@ -194,16 +225,4 @@ class SampledLoss {
   L loss_;
 };
 
-namespace detail {
-
-// The options that losses with random vectors share.
-template <class Loss>
-void require_random_options(const char* owner, const char* draws_name, Eigen::Index draws,
-                            const Loss& loss) {
-  require_option(draws >= 1, owner, draws_name, draws, "at least 1");
-  require_option(loss.batch_size >= 0, owner, "batch_size", loss.batch_size,
-                 "at least 0 (0: all samples, with vectors that are drawn once)");
-}
-
-}  // namespace detail
 }  // namespace scorematch

@@ -153,6 +153,7 @@ void require_finite_loss(Scalar loss, const Samples& samples, Eigen::Index j) {
 /// **Errors** std::invalid_argument where there are no samples or the dimensions differ.
 /// `check_start` where the loss of a sample is not finite (with its column): nothing can be fitted
 /// from there. Elsewhere a value that is not finite is the edge of the domain, and is infinity.
+/// The size of theta is not checked.
 ///
 /// **Cost** of one evaluation with its gradient: size() calls of the point loss for each eight
 /// parameters or part of them, on numbers up to nine times as wide.

@@ -118,6 +118,9 @@ struct ScoreMatchingPoint {
 /// other family that offers its score and Laplacian (`HasLaplacian`): the samples themselves,
 /// `SampleSet`.
 ///
+/// A family that ends at an edge (`box()`) is refused: there the loss is wrong however many the
+/// samples, and `GeneralizedScoreMatchingLoss` is right.
+///
 /// **Example** examples/notebook.cpp, docs/snippets/exponential_families.cpp
 struct ScoreMatchingLoss {
   template <Number Scalar, int Dim>
@@ -133,25 +136,25 @@ struct ScoreMatchingLoss {
   }
 
   template <HasLaplacian F>
-  SampleSet<typename F::Scalar, F::Dim> summary(const F& family) const {
-    return SampleSet<typename F::Scalar, F::Dim>(family.dimension());
-  }
+  requires WithoutEdge<F> SampleSet<typename F::Scalar, F::Dim> summary(const F& family)
+  const { return SampleSet<typename F::Scalar, F::Dim>(family.dimension()); }
 
   /// **Errors** as of `SampleObjective`.
   template <HasLaplacian F>
-  SampleObjective<F, ScoreMatchingPoint> objective(
-      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
-    return {family, samples};
-  }
+  requires WithoutEdge<F> SampleObjective<F, ScoreMatchingPoint> objective(
+      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples)
+  const { return {family, samples}; }
 
   template <HasLaplacian F>
-  requires ExponentialModel<F> QuadraticSummary<typename F::Exponential> summary(const F& family)
+  requires WithoutEdge<F> && ExponentialModel<F> QuadraticSummary<typename F::Exponential> summary(
+      const F& family)
   const { return QuadraticSummary<typename F::Exponential>(family); }
 
   /// **Errors** std::invalid_argument where there are no samples or the parameter counts differ.
   template <HasLaplacian F>
-  requires ExponentialModel<F> QuadraticObjective<typename F::Scalar, F::ParameterCount> objective(
-      const F& family, const QuadraticSummary<typename F::Exponential>& summary)
+  requires WithoutEdge<F> && ExponentialModel<F>
+      QuadraticObjective<typename F::Scalar, F::ParameterCount> objective(
+          const F& family, const QuadraticSummary<typename F::Exponential>& summary)
   const { return detail::quadratic_objective(family, summary.form()); }
 };
 

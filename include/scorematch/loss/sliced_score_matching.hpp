@@ -61,7 +61,8 @@ struct SlicedPoint {
 ///
 /// **Summary** `SampleSet`, for any family with `directional(x, v, theta)` (`HasDirectional`).
 ///
-/// **Errors** std::invalid_argument for an option out of range.
+/// **Errors** std::invalid_argument for an option out of range. A family that ends at an edge
+/// (`box()`) is refused when it is compiled: use `GeneralizedScoreMatchingLoss`.
 ///
 /// **Example** docs/snippets/denoising_and_sliced.cpp
 struct SlicedScoreMatchingLoss {
@@ -76,26 +77,30 @@ struct SlicedScoreMatchingLoss {
   Eigen::Index batch_size = 0;
 
   template <HasDirectional F>
-  SampleSet<typename F::Scalar, F::Dim> summary(const F& family) const {
+  requires WithoutEdge<F> SampleSet<typename F::Scalar, F::Dim> summary(const F& family)
+  const {
     require_options<F>();
     return SampleSet<typename F::Scalar, F::Dim>(family.dimension());
   }
 
   /// **Errors** as of `RandomizedObjective`.
   template <HasDirectional F>
-  RandomizedObjective<F, SlicedPoint<typename F::Scalar>> objective(
-      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
+  requires WithoutEdge<F> RandomizedObjective<F, SlicedPoint<typename F::Scalar>> objective(
+      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples)
+  const {
     require_options<F>();
+    detail::require_random_options(owner, "projections", projections, batch_size, samples);
     return {
         family,      samples,    SlicedPoint<typename F::Scalar>{distribution, variance_reduced},
         projections, batch_size, seed};
   }
 
  private:
+  static constexpr const char* owner = "SlicedScoreMatchingLoss";
+
   template <class F>
   void require_options() const {
-    constexpr const char* owner = "SlicedScoreMatchingLoss";
-    detail::require_random_options(owner, "projections", projections, *this);
+    detail::require_random_options(owner, "projections", projections, batch_size);
     if constexpr (!HasScore<F> && !HasLaplacian<F>) {
       detail::require_option(!variance_reduced, owner, "variance_reduced", variance_reduced,
                              "0, as the family offers no score");

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <scorematch/data/moments.hpp>
+#include <scorematch/data/samples.hpp>
+#include <scorematch/detail/require.hpp>
 #include <scorematch/parallel/pack.hpp>
 #include <scorematch/scalar.hpp>
 
@@ -35,8 +37,9 @@ class Moments<Pack<T, W>, Dim_> {
 
   Eigen::Index dimension() const { return lanes_[0].dimension(); }
 
-  const Lane& lane(int k) const { return lanes_[std::size_t(k)]; }
-  Lane& lane(int k) { return lanes_[std::size_t(k)]; }
+  /// **Errors** std::invalid_argument for k that is not one of 0 ... W - 1.
+  const Lane& lane(int k) const { return lanes_[checked(k)]; }
+  Lane& lane(int k) { return lanes_[checked(k)]; }
 
   Weight count() const {
     Weight result;
@@ -60,7 +63,9 @@ class Moments<Pack<T, W>, Dim_> {
   template <SamplesOf<Scalar, Dim> X>
   void add(const X& samples) {
     auto total = lanes_;
-    for (int k = 0; k < W; ++k) total[std::size_t(k)].add(detail::lane_of(samples.derived(), k));
+    detail::with_coefficients(samples, [&](const auto& block) {
+      for (int k = 0; k < W; ++k) total[std::size_t(k)].add(detail::lane_of(block, k));
+    });
     lanes_ = total;
   }
 
@@ -71,6 +76,11 @@ class Moments<Pack<T, W>, Dim_> {
   }
 
  private:
+  static std::size_t checked(int k) {
+    if (k < 0 || k >= W) detail::fail("Moments::lane: k = ", k, "; expected 0 to ", W - 1);
+    return std::size_t(k);
+  }
+
   template <int... k>
   Moments(Eigen::Index dimension, std::integer_sequence<int, k...>)
       : lanes_{((void)k, Lane(dimension))...} {}
