@@ -5,6 +5,7 @@
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/detail/random.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/family/local_frame.hpp>
 #include <scorematch/family/score_model.hpp>
 #include <scorematch/loss/sample_objective.hpp>
 
@@ -78,14 +79,14 @@ class RandomizedObjective {
   RandomizedObjective(const F& family, const SampleSet<Scalar, Dim>& samples, Point point,
                       Eigen::Index draws, Eigen::Index batch_size, std::uint64_t seed)
       : family_(family),
-        samples_(samples),
+        samples_((detail::require_samples_of(family, samples), samples)),
         point_(std::move(point)),
         draws_(draws),
         batch_(batch_size),
         random_(seed),
+        frame_(family, samples_),
         x_(family.dimension()),
         mean_(family.parameter_count()) {
-    detail::require_samples_of(family, samples);
     detail::require_random_options("RandomizedObjective", "draws", draws, batch_size, samples);
     const Eigen::Index n = samples_.size();
     const Eigen::Index size = stochastic() ? (std::min)(batch_, n) : n;
@@ -95,8 +96,31 @@ class RandomizedObjective {
       order_.resize(static_cast<std::size_t>(n));
       for (Eigen::Index j = 0; j < n; ++j) order_[static_cast<std::size_t>(j)] = j;
     }
-    require_finite_losses();
-    if (stochastic()) random_ = detail::RandomNumbers(seed);
+    if (!stochastic()) {
+      see_from(0);
+      draw_vectors();
+    }
+  }
+
+  Eigen::Index parameter_count() const { return family_.parameter_count(); }
+
+  /// Throws where the loss of a sample is not finite at `start`: sees every sample once, with
+  /// vectors of the kind that a fit will meet; without batches, with those.
+  void check_start(const Parameters& start) {
+    const detail::RandomNumbers before = random_;
+    const Parameters& theta = frame_.centered(start);
+    const auto loss = term();
+    for (Eigen::Index first = 0; first < samples_.size(); first += size()) {
+      if (stochastic()) {
+        see_from(first);
+        draw_vectors();
+      }
+      for (Eigen::Index k = 0; k < terms(); ++k) {
+        detail::require_finite_loss(static_cast<Scalar>(loss(k, theta)), samples_.samples(),
+                                    column_of(k));
+      }
+    }
+    random_ = before;
   }
 
   /// True with mini-batches: every call, with or without gradient, then draws anew.
@@ -105,18 +129,41 @@ class RandomizedObjective {
   /// The loss at theta; infinity outside the domain.
   Scalar operator()(const Parameters& theta) {
     next_batch();
-    return mean_(theta, terms(), total(), weight(), term());
+    return mean_(frame_.centered(theta), terms(), total(), weight(), term());
   }
 
   /// The loss at theta and its gradient; both infinity outside the domain.
   Scalar operator()(const Parameters& theta, Parameters& gradient) {
-    next_batch();
-    return mean_(theta, gradient, terms(), total(), weight(), term());
+    return at_centered(frame_.centered(theta), gradient);
+  }
+
+  Scalar local(const Parameters& u, Parameters& gradient) requires LocationScaleFamily<F> {
+    const Scalar loss = at_centered(frame_.centered_at(u), gradient);
+    frame_.scale(gradient);
+    return loss;
+  }
+  Parameters to_local(const Parameters& theta) requires LocationScaleFamily<F> {
+    return frame_.to_local(theta);
+  }
+  Parameters from_local(const Parameters& u) requires LocationScaleFamily<F> {
+    return frame_.from_local(u);
   }
 
  private:
   using Sum = typename SampleSet<Scalar, Dim>::Weight;
   using Vectors = Eigen::Matrix<Scalar, Dim, Eigen::Dynamic>;
+
+  Scalar at_centered(const Parameters& theta, Parameters& gradient) {
+    next_batch();
+    return mean_(theta, gradient, terms(), total(), weight(), term());
+  }
+
+  // The samples of an evaluation, size() of them from `first` on; the last one again at the end.
+  void see_from(Eigen::Index first) {
+    for (Eigen::Index k = 0; k < size(); ++k) {
+      columns_[static_cast<std::size_t>(k)] = (std::min)(first + k, samples_.size() - 1);
+    }
+  }
 
   Eigen::Index size() const { return static_cast<Eigen::Index>(columns_.size()); }
   Eigen::Index terms() const { return size() * draws_; }
@@ -138,6 +185,7 @@ class RandomizedObjective {
   auto term() {
     return [this](Eigen::Index k, const auto& theta) {
       x_ = samples_.samples().col(this->column_of(k));
+      frame_.center(x_);
       return point_(std::as_const(family_), x_, vectors_.col(k), theta);
     };
   }
@@ -166,28 +214,13 @@ class RandomizedObjective {
     }
   }
 
-  // Sees every sample once, with vectors of the kind a fit will meet; without batches, with those.
-  void require_finite_losses() {
-    const Parameters start = family_.start();
-    const auto loss = term();
-    for (Eigen::Index first = 0; first < samples_.size(); first += size()) {
-      for (Eigen::Index k = 0; k < size(); ++k) {
-        columns_[static_cast<std::size_t>(k)] = (std::min)(first + k, samples_.size() - 1);
-      }
-      draw_vectors();
-      for (Eigen::Index k = 0; k < terms(); ++k) {
-        detail::require_finite_loss(static_cast<Scalar>(loss(k, start)), samples_.samples(),
-                                    column_of(k));
-      }
-    }
-  }
-
   F family_;
   SampleSet<Scalar, Dim> samples_;
   Point point_;
   Eigen::Index draws_;
   Eigen::Index batch_;
   detail::RandomNumbers random_;
+  detail::LocalFrame<F> frame_;
   PointOf<F> x_;
   detail::MeanOfTerms<F> mean_;
   Vectors vectors_;                    // of the terms, draws_ columns for each of columns_
