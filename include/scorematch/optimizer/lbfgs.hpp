@@ -169,6 +169,10 @@ class LbfgsWalk {
     const Scalar left = -slope_ / 2;
     const bool close = is_level() && left <= (is_flat() ? tolerance_ : epsilon) * size();
     in_a_row_ = close ? in_a_row_ + 1 : 0;
+    if (close) {
+      was_close_ = true;
+      close_loss_ = here.loss;
+    }
     return (in_a_row_ >= 2 || is_zero(left)) && matches();
   }
 
@@ -183,8 +187,11 @@ class LbfgsWalk {
     return search(first_step());
   }
 
-  // Where no step lowers the loss: as far as Scalar allows?
-  bool settled() { return in_a_row_ > 0 && matches(); }
+  // Where no step lowers the loss: as far as Scalar allows, at a point that was close to a minimum,
+  // or has gained no more since than the tolerance?
+  bool settled() {
+    return was_close_ && here.loss >= close_loss_ - tolerance_ * size() && is_level() && matches();
+  }
 
   void move() {
     // What was at `here` is not needed any more, and what is there later is written before.
@@ -296,6 +303,8 @@ class LbfgsWalk {
   Scalar tolerance_;
   Scalar slope_{0};   // along the direction
   int in_a_row_ = 0;  // the last iterations that were close to a minimum
+  bool was_close_ = false;
+  Scalar close_loss_{0};  // at the last of them
   Scalar lowest_{0};
   int without_gain_ = 0;  // steps since the lowest loss
 };
