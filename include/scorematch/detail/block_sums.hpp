@@ -200,17 +200,19 @@ class RegisterSums {
   template <int R, int... Lane>
   static void add_turned_by(const Vector& weighted, const Vector& y, Vector& sum,
                             std::integer_sequence<int, Lane...>) {
-    sum += weighted * __builtin_shufflevector(y, y, (Lane / Dim * Dim + (Lane % Dim + R) % Dim)...);
+    Vector turned;
+    shuffle_registers<(Lane / Dim * Dim + (Lane % Dim + R) % Dim)...>(y, y, turned);
+    sum += weighted * turned;
   }
 
   template <int... Lane>
   static void add_halves(const Vector& weighted0, const Vector& weighted1, const Vector& y0,
                          const Vector& y1, Vector& sum, std::integer_sequence<int, Lane...>) {
     constexpr int half = Dim / 2;
-    sum +=
-        __builtin_shufflevector(weighted0, weighted1,
-                                (Lane % Dim < half ? Lane : lanes + Lane)...) *
-        __builtin_shufflevector(y0, y1, (Lane % Dim < half ? Lane + half : lanes + Lane - half)...);
+    Vector weighted, y;
+    shuffle_registers<(Lane % Dim < half ? Lane : lanes + Lane)...>(weighted0, weighted1, weighted);
+    shuffle_registers<(Lane % Dim < half ? Lane + half : lanes + Lane - half)...>(y0, y1, y);
+    sum += weighted * y;
   }
 };
 

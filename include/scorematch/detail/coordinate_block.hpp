@@ -4,9 +4,10 @@
 
 #include <scorematch/data/samples.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/detail/vector_register.hpp>
 #include <scorematch/family/statistics.hpp>
 #include <scorematch/scalar.hpp>
-#if defined(__GNUC__)
+#if defined(SCOREMATCH_HAS_PACKS)
 #include <scorematch/parallel/pack.hpp>
 #endif
 
@@ -24,7 +25,7 @@ template <class Scalar>
 struct Several {
   using Number = Scalar;
 };
-#if defined(__GNUC__)
+#if defined(SCOREMATCH_HAS_PACKS)
 template <VectorLane Scalar>
 struct Several<Scalar> {
   using Number = Pack<Scalar, 16>;
@@ -33,7 +34,9 @@ struct Several<Scalar> {
 
 // Samples whose statistics are taken coordinate by coordinate: for all of them together, so that
 // the sums are dot products of the derivatives' columns. `Single` where there is but one sample.
-template <class F, class Weighting, class Sum, bool Single>
+// The number is an argument so that units compiled with and without packs can be linked.
+template <class F, class Weighting, class Sum, bool Single,
+          class SeveralNumber = typename Several<typename F::Scalar>::Number>
 class CoordinateBlock {
  public:
   CoordinateBlock(const F& family, const Weighting& weighting, Eigen::Index samples)
@@ -116,7 +119,7 @@ class CoordinateBlock {
   using Matrix = Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>;
 
   static constexpr bool packed = PackedStatistics<Statistics> && !Single;
-  using Number = std::conditional_t<packed, typename Several<Scalar>::Number, Scalar>;
+  using Number = std::conditional_t<packed, SeveralNumber, Scalar>;
   static constexpr Eigen::Index lanes = lanes_of<Number>;
   // Samples that the first level of the cache has room for.
   static Eigen::Index capacity(Eigen::Index d) {

@@ -18,8 +18,8 @@ template <class R, int... Lane>
 EIGEN_ALWAYS_INLINE void interleave(const R& a, const R& b, R& first, R& second,
                                     std::integer_sequence<int, Lane...>) {
   constexpr int count = sizeof...(Lane);
-  first = __builtin_shufflevector(a, b, (Lane / 2 + Lane % 2 * count)...);
-  second = __builtin_shufflevector(a, b, (Lane / 2 + count / 2 + Lane % 2 * count)...);
+  shuffle_registers<(Lane / 2 + Lane % 2 * count)...>(a, b, first);
+  shuffle_registers<(Lane / 2 + count / 2 + Lane % 2 * count)...>(a, b, second);
 }
 
 // A register for each column of a square tile. To interleave each column with that half of the tile

@@ -11,6 +11,12 @@
 #endif
 #endif
 
+// Whether a Pack, which keeps registers, can be the number of Eigen's matrices. Not under nvcc,
+// where Eigen's functions are device functions too: those know no registers.
+#if defined(__GNUC__) && !defined(__NVCC__)
+#define SCOREMATCH_HAS_PACKS
+#endif
+
 namespace scorematch {
 
 /// What a vector register holds.
@@ -72,6 +78,19 @@ inline void store_register(const R& from, Scalar* to) {
     std::memcpy(to, &from, sizeof from);
   }
 }
+
+#ifdef SCOREMATCH_HAS_VECTORS
+// The lanes `From` of a and b, those of b counted on from those of a.
+template <int... From, class R>
+inline void shuffle_registers(const R& a, const R& b, R& to) {
+#if defined(__NVCC__)  // loses the dots of an expansion among the arguments of a builtin
+  constexpr int count = sizeof...(From);
+  to = R{(From < count ? a[From % count] : b[From % count])...};
+#else
+  to = __builtin_shufflevector(a, b, From...);
+#endif
+}
+#endif
 
 }  // namespace detail
 }  // namespace scorematch

@@ -2,9 +2,10 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/detail/triangular.hpp>
+#include <scorematch/detail/vector_register.hpp>
 #include <scorematch/fit.hpp>
 #include <scorematch/scalar.hpp>
-#if defined(__GNUC__)
+#if defined(SCOREMATCH_HAS_PACKS)
 #include <scorematch/parallel/pack.hpp>
 #include <scorematch/parallel/packed_moments.hpp>
 #endif
@@ -78,7 +79,7 @@ std::vector<Fit<F>> fit_batch(const F& family, const L& loss, const Optimizer& o
   std::vector<Fit<F>> fits;
   fits.reserve(summaries.size());
   std::size_t done = 0;
-#if defined(__GNUC__)  // as pack.hpp asks for
+#if defined(SCOREMATCH_HAS_PACKS)
   if constexpr (lanes > 1 && VectorLane<typename F::Scalar>) {
     using P = Pack<typename F::Scalar, lanes>;
     if constexpr (detail::RunsInLockstep<F, L, Optimizer, P>) {

@@ -15,10 +15,11 @@
 #include <type_traits>
 #include <utility>
 
-// Packs are kept in the vector extension that g++ and clang share. Other compilers go without:
-// `fit_batch` then fits one by one.
-#if !defined(__GNUC__)
-#error "scorematch/parallel/pack.hpp needs the vector extension of g++ and clang"
+// Packs are kept in the vector extension that g++ and clang share. Other compilers, and nvcc, go
+// without: `fit_batch` then fits one by one.
+#if !defined(SCOREMATCH_HAS_PACKS)
+#error \
+    "scorematch/parallel/pack.hpp needs the vector extension of g++ and clang; nvcc cannot use it"
 #endif
 
 // Lets clang fuse a product and a sum that stand in different functions, as g++ does by default;
