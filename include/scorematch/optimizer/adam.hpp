@@ -67,14 +67,14 @@ struct Adam {
     Parameters deviation(start.size());
     return detail::descend(
         *this, objective, start, observer,
-        [&, b1, b2, guard, amsgrad = amsgrad](Parameters& theta, const Parameters& gradient,
-                                              Eigen::Index iteration) {
+        [&, b1, b2, guard, keeps_largest = amsgrad](Parameters& theta, const Parameters& gradient,
+                                                    Eigen::Index iteration) {
           // Loops cost the compiler a fraction of what expressions do. The square root is Eigen's:
           // compilers vectorize their own only where errno is off.
           for (Eigen::Index i = 0; i < gradient.size(); ++i) {
             first(i) = b1 * first(i) + (1 - b1) * gradient(i);
             second(i) = b2 * second(i) + (1 - b2) * (gradient(i) * gradient(i));
-            largest(i) = amsgrad ? Eigen::numext::maxi(largest(i), second(i)) : second(i);
+            largest(i) = keeps_largest ? Eigen::numext::maxi(largest(i), second(i)) : second(i);
           }
           b1_power *= b1;
           b2_power *= b2;
