@@ -140,9 +140,9 @@ template <class Radial>
 PeriodicKernel(Radial) -> PeriodicKernel<Radial>;
 
 /// A kernel that vanishes at the edge of the model's box.
-template <class K>
+template <class Kernel>
 concept VanishesAtEdge = requires {
-  requires bool(K::vanishes_at_edge);
+  requires bool(Kernel::vanishes_at_edge);
 };
 
 /// The kernel of `stein_discrepancy` and `stein_test` where none is given: the inverse multiquadric

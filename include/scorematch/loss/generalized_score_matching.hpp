@@ -40,7 +40,7 @@ struct MinWeight {
     return x < static_cast<T>(c) ? T(1) : T(0);
   }
 
-  void check() const {
+  void require_options() const {
     detail::require_option(c > 0 && c <= (std::numeric_limits<double>::max)(), "MinWeight", "c", c,
                            "a finite number above 0");
   }
@@ -73,7 +73,8 @@ struct LogWeight {
 /// `value(x)` is h(x) and `derivative(x)` is h'(x), for a distance x >= 0 from the edge.
 ///
 /// Laws: h(0) = 0, h >= 0 and finite, h absolutely continuous. (h(0) = 0 is checked when a loss is
-/// made, h >= 0 and finite at each sample. Where there is a `check()`, the loss calls it.)
+/// made, h >= 0 and finite at each sample. Where there is a `require_options()`, the loss calls
+/// it.)
 template <class W, class Scalar>
 concept WeightFunction = std::copy_constructible<W> && requires(const W& h, Scalar x) {
   { h.value(x) } -> std::convertible_to<Scalar>;
@@ -253,7 +254,7 @@ class GeneralizedScoreMatchingLoss {
       : weight_(std::move(weight)), domain_(std::move(domain)) {
     static_assert(WeightFunction<H, double> || WeightFunction<H, float>,
                   "a weight function has value(x) and derivative(x)");
-    if constexpr (requires { weight_.check(); }) weight_.check();
+    if constexpr (requires { weight_.require_options(); }) weight_.require_options();
     const double at_edge = static_cast<double>(weight_.value(0.0));
     if (!(at_edge == 0)) {
       detail::fail("GeneralizedScoreMatchingLoss: the weight function at 0 is ", at_edge,
