@@ -32,6 +32,8 @@ class SecantPairs {
 
   bool empty() const { return count_ == 0; }
   void clear() { count_ = 0; }
+  // s'y / y'y of the newest pair that ever was: an inverse curvature.
+  Scalar scale() const { return scale_; }
 
   // A pair without positive curvature, or whose curvature is rounding, is left out: H stays
   // positive definite.
@@ -169,10 +171,6 @@ class LbfgsWalk {
     const Scalar left = -slope_ / 2;
     const bool close = is_level() && left <= (is_flat() ? tolerance_ : epsilon) * size();
     in_a_row_ = close ? in_a_row_ + 1 : 0;
-    if (close) {
-      was_close_ = true;
-      close_loss_ = here.loss;
-    }
     return (in_a_row_ >= 2 || is_zero(left)) && matches();
   }
 
@@ -187,10 +185,11 @@ class LbfgsWalk {
     return search(first_step());
   }
 
-  // Where no step lowers the loss: as far as Scalar allows, at a point that was close to a minimum,
-  // or has gained no more since than the tolerance?
+  // Where no step lowers the loss: as far as Scalar allows? With the pairs forgotten, their last
+  // scale tells the decrease that is left.
   bool settled() {
-    return was_close_ && here.loss >= close_loss_ - tolerance_ * size() && is_level() && matches();
+    const Scalar left = pairs_.scale() / 2 * here.gradient.squaredNorm();
+    return (in_a_row_ > 0 || (is_flat() && is_level() && left <= tolerance_ * size())) && matches();
   }
 
   void move() {
@@ -303,8 +302,6 @@ class LbfgsWalk {
   Scalar tolerance_;
   Scalar slope_{0};   // along the direction
   int in_a_row_ = 0;  // the last iterations that were close to a minimum
-  bool was_close_ = false;
-  Scalar close_loss_{0};  // at the last of them
   Scalar lowest_{0};
   int without_gain_ = 0;  // steps since the lowest loss
 };
@@ -318,7 +315,7 @@ class LbfgsWalk {
 /// **Math** The two-loop recursion (Nocedal 1980) from H = (s'y / y'y) I (Liu and Nocedal 1989).
 /// Steps meet the strong Wolfe conditions with 1e-4 and 0.9, by the search of More and Thuente
 /// (1994); close to a minimum the approximate ones (Hager and Zhang 2005), with which a step may
-/// raise the loss by its rounding, taken as 1000 epsilon |loss|. Where no step is found, H is
+/// raise the loss by its rounding, taken as epsilon^(2/3) |loss|. Where no step is found, H is
 /// forgotten and the gradient followed.
 ///
 /// Where the objective has local coordinates (`HasLocalCoordinates`), it walks in them.
@@ -333,7 +330,8 @@ class LbfgsWalk {
 /// - the loss is not negative, and it and r are at most (32 epsilon)^2 theta'G theta / 2, with G
 /// the
 ///   Hessian: the loss is zero at the minimum, and theta within its rounding;
-/// - no step lowers the loss, and the last point passed the third test.
+/// - no step lowers the loss, and the third test has held once, or its first form does with the
+///   scale of the last pair for H.
 ///
 /// docs/mathematics.md says why.
 ///

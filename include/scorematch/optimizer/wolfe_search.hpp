@@ -36,7 +36,7 @@ class WolfeSearch {
     using std::abs;
     if (!(abs(at.slope) <= curvature * abs(start_.slope))) return false;
     if (excess(at) <= 0) return true;
-    const Scalar rounding = 1000 * epsilon * abs(start_.value);
+    const Scalar rounding = noise * abs(start_.value);
     return abs(at.value - start_.value) <= rounding &&
            at.slope <= (2 * decrease - 1) * start_.slope;
   }
@@ -94,6 +94,10 @@ class WolfeSearch {
   using Limits = std::numeric_limits<Scalar>;
   static constexpr Scalar epsilon = Limits::epsilon();
   static constexpr Scalar infinity = Limits::infinity();
+  // What a sum of many terms that cancel may leave; epsilon^(2/3) is 4e-11 for double.
+  static constexpr Scalar noise = Scalar(sizeof(Scalar) == 4   ? 2.5e-5L
+                                         : sizeof(Scalar) == 8 ? 4e-11L
+                                                               : 2.5e-13L);
   static constexpr Scalar decrease = Scalar(1e-4L);
   static constexpr Scalar curvature = Scalar(0.9L);
   static constexpr Scalar two_thirds = Scalar(2) / 3;
