@@ -89,11 +89,16 @@ T polygamma(int n, T x) {
   return sign * (sum + lead);
 }
 
-// log gamma(a + h) - log gamma(a) - h log(a) for a > 0, h >= 0, to rounding in units of h: it goes
-// to 0 as a grows, where each of the logarithms has lost all digits of it.
+// log gamma((nu + d)/2) - log gamma(nu/2) - d/2 log(nu/2) for nu > 0, to rounding in units of d: it
+// goes to 0 as nu grows, where each of the terms has lost all digits of it.
 template <Real T>
-T log_gamma_ratio(T a, T h) {
-  if (a < 10) return std::lgamma(a + h) - std::lgamma(a) - h * std::log(a);
+T log_gamma_ratio(T nu, T d) {
+  const T a = nu / 2;
+  const T h = d / 2;
+  if (a < 10) {
+    return std::lgamma(a + h) - std::lgamma(1 + a) +
+           (1 - h) * (std::log(nu) - std::numbers::ln2_v<T>);
+  }
   const auto rest = [](T z) {  // log gamma(z) - (z - 1/2) log z + z - log(2 pi) / 2
     const T inverse = 1 / z;
     T sum(0);

@@ -4,6 +4,7 @@
 #include <scorematch/detail/cholesky.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/detail/triangular.hpp>
+#include <scorematch/detail/wide.hpp>
 
 #include <Eigen/Core>
 
@@ -20,6 +21,9 @@ template <Number, int>
 class GaussianObjective;
 }
 
+template <Real, int>
+class StudentT;
+
 /// One multivariate normal distribution.
 ///
 /// **Math** log p(x) = -1/2 (x - mu)^T P (x - mu) - sum_i log L_ii - Dim/2 log(2 pi), with the
@@ -28,6 +32,9 @@ class GaussianObjective;
 /// **Shapes** mean Dim, covariance and precision Dim x Dim, x any dense Dim-vector.
 ///
 /// **Units** x in u: density in u^-Dim, score in 1/u, Laplacian in 1/u^2.
+///
+/// **Errors** std::invalid_argument where x has the wrong size or an entry that is not finite. At
+/// any other x the results are numbers, or an infinity where they leave the range of Scalar.
 ///
 /// **Cost** construction O(Dim^3), `log_density`, `score` and `sample` O(Dim^2), `precision` and
 /// `laplacian` O(Dim^3).
@@ -75,17 +82,20 @@ class Gaussian {
   Matrix precision() const {
     Matrix result(dimension(), dimension());
     detail::gram_of_columns(inverse_cholesky(), result);
-    return result;
+    if (detail::all_finite(result)) return result;
+    return detail::narrow<Matrix>(detail::wide_precision(*this));
   }
 
   /// log p(x), normalized. The log of u^-Dim.
   template <SamplesOf<Scalar, Dim> X>
   Scalar log_density(const X& x) const {
-    using std::log;
-    const Vector whitened = whiten(x);
-    const Scalar log_2pi = log(2 * std::numbers::pi_v<Scalar>);
-    return -(whitened.squaredNorm() + static_cast<Scalar>(dimension()) * log_2pi) / 2 -
-           cholesky_.diagonal().array().log().sum();
+    using std::isfinite;
+    const Scalar result = log_density_at(whiten(x).squaredNorm() / 2);
+    if (isfinite(result)) [[likely]] {
+      return result;
+    }
+    const auto q = detail::wide_point(*this, x.matrix()).distance;
+    return log_density_at(static_cast<Scalar>(q / detail::Wide<Scalar>(2)));
   }
 
   /// p(x).
@@ -100,11 +110,18 @@ class Gaussian {
   Vector score(const X& x) const {
     Vector result = -whiten(x);
     detail::solve_transposed_lower(cholesky_, result);
+    if (!detail::all_finite(result)) [[unlikely]] {
+      result = detail::narrow<Vector>(detail::wide_point(*this, x.matrix()).score);
+    }
     return result;
   }
 
   /// Laplacian in x of log p: -tr P, the same at every x.
-  Scalar laplacian() const { return -inverse_cholesky().squaredNorm(); }
+  Scalar laplacian() const {
+    using std::isfinite;
+    const Scalar result = -inverse_cholesky().squaredNorm();
+    return isfinite(result) ? result : -static_cast<Scalar>(detail::wide_trace(*this));
+  }
 
   /// One draw. `rng` is any std::uniform_random_bit_generator; the stream of numbers that
   /// std::normal_distribution makes of it belongs to the standard library in use.
@@ -133,6 +150,8 @@ class Gaussian {
  private:
   template <Number, int>
   friend class detail::GaussianObjective;
+  template <Real, int>
+  friend class StudentT;
 
   struct FromCholesky {};
 
@@ -213,6 +232,14 @@ class Gaussian {
         }
       }
     }
+  }
+
+  // log p where half_q = 1/2 |L^-1 (x - mu)|^2.
+  Scalar log_density_at(Scalar half_q) const {
+    using std::log;
+    const Scalar log_2pi = log(2 * std::numbers::pi_v<Scalar>);
+    return -(half_q + static_cast<Scalar>(dimension()) * log_2pi / 2) -
+           cholesky_.diagonal().array().log().sum();
   }
 
   template <class X>

@@ -3,6 +3,7 @@
 #include <scorematch/concepts.hpp>
 #include <scorematch/derivative/functions.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/detail/wide.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 
 #include <Eigen/Core>
@@ -17,12 +18,15 @@ namespace scorematch {
 
 /// A weighted sum of Gaussians.
 ///
-/// **Math** p = sum_k w_k p_k. With r_k(x) = w_k p_k(x) / p(x): score sum_k r_k s_k,
-/// Laplacian of log p = sum_k r_k (Lap log p_k + |s_k|^2) - |score|^2.
+/// **Math** p = sum_k w_k p_k. With r_k(x) = w_k p_k(x) / p(x): score s = sum_k r_k s_k,
+/// Laplacian of log p = sum_k r_k (Lap log p_k + |s_k - s|^2).
 ///
 /// **Shapes** weights Components, x any dense Dim-vector.
 ///
 /// **Units** x in u: density in u^-Dim, score in 1/u, Laplacian in 1/u^2.
+///
+/// **Errors** as of `Gaussian`: std::invalid_argument where x has the wrong size or an entry that
+/// is not finite; never NaN.
 template <Real Scalar_, int Dim_, int Components_>
 class GaussianMixture {
  public:
@@ -52,7 +56,8 @@ class GaussianMixture {
                      dimension(), ", as component 0 has it");
       }
     }
-    const Scalar sum = weights.sum();
+    if (!std::isfinite(weights_.sum())) weights_ /= Scalar(Components);
+    const Scalar sum = weights_.sum();
     if (!(sum > 0)) detail::fail("the weights sum to ", sum, "; expected more than 0");
     weights_ /= sum;
   }
@@ -79,6 +84,9 @@ class GaussianMixture {
     const Weights shares = responsibilities(x);
     Vector result = shares(0) * component(0).score(x);
     for (Eigen::Index k = 1; k < Components; ++k) result += shares(k) * component(k).score(x);
+    if (!detail::all_finite(result)) [[unlikely]] {
+      result = detail::narrow<Vector>(wide(x.matrix()).score);
+    }
     return result;
   }
 
@@ -86,21 +94,31 @@ class GaussianMixture {
   template <SamplesOf<Scalar, Dim> X>
   Scalar laplacian(const X& x) const {
     const Weights shares = responsibilities(x);
-    Scalar sum(0);
+    std::array<Vector, std::size_t(Components)> own;  // scores of the components
     Vector score = Vector::Zero(dimension());
-    for (Eigen::Index k = 0; k < Components; ++k) {
-      const Vector own = component(k).score(x);
-      sum += shares(k) * (component(k).laplacian() + own.squaredNorm());
-      score += shares(k) * own;
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      own[k] = components_[k].score(x);
+      score += shares(Eigen::Index(k)) * own[k];
     }
-    return sum - score.squaredNorm();
+    Scalar sum(0);
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      sum +=
+          shares(Eigen::Index(k)) * (components_[k].laplacian() + (own[k] - score).squaredNorm());
+    }
+    return std::isfinite(sum) ? sum : static_cast<Scalar>(wide(x.matrix()).laplacian);
   }
 
-  /// r(x): how likely x stems from each component.
+  /// r(x): how likely x stems from each component. They sum to 1.
   template <SamplesOf<Scalar, Dim> X>
   Weights responsibilities(const X& x) const {
-    const Weights terms = log_terms(x);
-    return (terms.array() - logsumexp(terms)).exp();
+    Weights terms = log_terms(x);
+    const Scalar largest = terms.maxCoeff();
+    if (!std::isfinite(largest)) [[unlikely]] {
+      return wide(x.matrix()).shares;
+    }
+    // Not Eigen's exp, which is above 0 at -infinity.
+    for (Scalar& term : terms) term = std::exp(term - largest);
+    return shares_of(terms);
   }
 
   /// n draws, one per column. `rng` is any std::uniform_random_bit_generator.
@@ -119,6 +137,8 @@ class GaussianMixture {
   }
 
  private:
+  static Weights shares_of(const Weights& parts) { return parts / parts.sum(); }
+
   template <class X>
   Weights log_terms(const X& x) const {
     Weights terms;
@@ -126,6 +146,51 @@ class GaussianMixture {
       terms(k) = std::log(weights_(k)) + component(k).log_density(x);
     }
     return terms;
+  }
+
+  struct Wide {
+    Weights shares;
+    detail::WideVector<Component> score;
+    detail::Wide<Scalar> laplacian;
+  };
+
+  // The same where terms have left the range of Scalar.
+  EIGEN_DONT_INLINE Wide wide(const Vector& x) const {
+    using W = detail::Wide<Scalar>;
+    std::array<detail::WidePoint<Component>, std::size_t(Components)> own;
+    std::array<W, std::size_t(Components)> terms;
+    std::size_t top = Components;
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      own[k] = detail::wide_point(components_[k], x);
+      if (!(weights_(Eigen::Index(k)) > 0)) continue;
+      const Scalar constant = std::log(weights_(Eigen::Index(k))) -
+                              components_[k].cholesky().diagonal().array().log().sum();
+      terms[k] = W(constant) - own[k].distance * W(Scalar(0.5));
+      if (top == own.size() || (terms[k] - terms[top]).positive()) top = k;
+    }
+    Wide at;
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      at.shares(Eigen::Index(k)) = weights_(Eigen::Index(k)) > 0
+                                       ? std::exp(static_cast<Scalar>(terms[k] - terms[top]))
+                                       : Scalar(0);
+    }
+    at.shares = shares_of(at.shares);
+    at.score.resize(dimension());
+    for (Eigen::Index i = 0; i < dimension(); ++i) {
+      for (std::size_t k = 0; k < own.size(); ++k) {
+        at.score(i) = at.score(i) + W(at.shares(Eigen::Index(k))) * own[k].score(i);
+      }
+    }
+    for (std::size_t k = 0; k < own.size(); ++k) {
+      if (!(at.shares(Eigen::Index(k)) > 0)) continue;
+      W term = -detail::wide_trace(components_[k]);
+      for (Eigen::Index i = 0; i < dimension(); ++i) {
+        const W difference = own[k].score(i) - at.score(i);
+        term = term + difference * difference;
+      }
+      at.laplacian = at.laplacian + W(at.shares(Eigen::Index(k))) * term;
+    }
+    return at;
   }
 
   Weights weights_;

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/detail/gamma.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/detail/wide.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 
 #include <Eigen/Core>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <random>
 
@@ -23,6 +26,9 @@ namespace scorematch {
 /// **Shapes** location Dim, scale Dim x Dim, x any dense Dim-vector.
 ///
 /// **Units** x in u: density in u^-Dim, score in 1/u, Laplacian in 1/u^2.
+///
+/// **Errors** as of `Gaussian`: std::invalid_argument where x has the wrong size or an entry that
+/// is not finite; never NaN.
 template <Real Scalar_, int Dim_ = Eigen::Dynamic>
 class StudentT {
  public:
@@ -42,6 +48,7 @@ class StudentT {
       : core_(core), nu_(degrees_of_freedom), trace_(-core.laplacian()) {
     detail::require_option(std::isfinite(nu_) && nu_ > 0, "StudentT", "degrees_of_freedom", nu_,
                            "a finite number above 0");
+    constant_ = core_.log_density_at(Scalar(0)) + detail::log_gamma_ratio(nu_, size());
   }
 
   Eigen::Index dimension() const { return core_.dimension(); }
@@ -52,28 +59,51 @@ class StudentT {
   /// log p(x), normalized.
   template <SamplesOf<Scalar, Dim> X>
   Scalar log_density(const X& x) const {
-    using std::lgamma;
+    using std::isfinite;
     using std::log;
     using std::log1p;
-    const Scalar d = static_cast<Scalar>(dimension());
-    return lgamma((nu_ + d) / 2) - lgamma(nu_ / 2) - d * log(nu_ * std::numbers::pi_v<Scalar>) / 2 -
-           core_.cholesky().diagonal().array().log().sum() -
-           (nu_ + d) / 2 * log1p(distance(x, core_.score(x)) / nu_);
+    const Scalar q = core_.whiten(x).squaredNorm();
+    const Scalar ratio = q / nu_;
+    Scalar growth = log1p(ratio);
+    if (!in_range(nu_ + q) || !isfinite(ratio)) [[unlikely]] {
+      const auto wide_q = detail::wide_point(core_, x.matrix()).distance;
+      const Scalar wide_ratio = static_cast<Scalar>(wide_q / detail::Wide<Scalar>(nu_));
+      growth = isfinite(wide_ratio) ? log1p(wide_ratio) : log(wide_q) - log(nu_);
+    }
+    return constant_ - (nu_ + size()) / 2 * growth;
   }
 
   /// Gradient in x of log p.
   template <SamplesOf<Scalar, Dim> X>
   Vector score(const X& x) const {
-    const Vector inner = core_.score(x);
-    return factor(distance(x, inner)) * inner;
+    Vector result = -core_.whiten(x);
+    const Scalar spread = nu_ + result.squaredNorm();
+    detail::solve_transposed_lower(core_.cholesky(), result);
+    result *= (nu_ + size()) / spread;
+    if (in_range(spread) && detail::all_finite(result)) return result;
+    auto [distance, inner] = detail::wide_point(core_, x.matrix());
+    const auto factor = wide_factor(distance);
+    for (auto& entry : inner) entry = factor * entry;
+    return detail::narrow<Vector>(inner);
   }
 
   /// Laplacian in x of log p.
   template <SamplesOf<Scalar, Dim> X>
   Scalar laplacian(const X& x) const {
-    const Vector inner = core_.score(x);
-    const Scalar q = distance(x, inner);
-    return factor(q) * (2 * inner.squaredNorm() / (nu_ + q) - trace_);
+    Vector inner = core_.whiten(x);
+    const Scalar spread = nu_ + inner.squaredNorm();
+    detail::solve_transposed_lower(core_.cholesky(), inner);
+    const Scalar inverse = 1 / spread;
+    // Not the square of `inner` divided by the spread: it may leave the range.
+    const Scalar bend = 2 * (inner * inverse).dot(inner);
+    const Scalar result = (nu_ + size()) * inverse * (bend - trace_);
+    if (in_range(spread) && std::isfinite(result)) return result;
+    using W = detail::Wide<Scalar>;
+    const auto at = detail::wide_point(core_, x.matrix());
+    W square;
+    for (const W& entry : at.score) square = square + entry * entry;
+    return static_cast<Scalar>(wide_factor(at.distance) * (W(2) * square / (W(nu_) + at.distance) -
+                                                           detail::wide_trace(core_)));
   }
 
   /// n draws, one per column. `rng` is any std::uniform_random_bit_generator.
@@ -90,18 +120,24 @@ class StudentT {
   }
 
  private:
-  // q, from x and -P (x - mu).
-  template <class X>
-  Scalar distance(const X& x, const Vector& inner) const {
-    const Vector difference = x.matrix() - location();
-    return -difference.dot(inner);
+  Scalar size() const { return static_cast<Scalar>(dimension()); }
+
+  // Whether the inverse of nu + q is a normal number, and q has the digits that matter beside nu.
+  static bool in_range(Scalar spread) {
+    using Limits = std::numeric_limits<Scalar>;
+    return spread >= std::sqrt((Limits::min)()) && spread <= (Limits::max)() / 4;
   }
 
-  Scalar factor(Scalar q) const { return (nu_ + static_cast<Scalar>(dimension())) / (nu_ + q); }
+  // (nu + Dim) / (nu + q).
+  detail::Wide<Scalar> wide_factor(const detail::Wide<Scalar>& q) const {
+    using W = detail::Wide<Scalar>;
+    return (W(nu_) + W(size())) / (W(nu_) + q);
+  }
 
   Gaussian<Scalar, Dim> core_;
   Scalar nu_;
-  Scalar trace_;  // of P
+  Scalar trace_;     // of P
+  Scalar constant_;  // log p at the location
 };
 
 }  // namespace scorematch

@@ -149,15 +149,24 @@ class GaussianMixtureFamily
     }
     Eigen::Matrix<Scalar, Components, 1> logits;
     for (Eigen::Index k = 0; k < Components; ++k) logits(k) = logit(theta, k);
-    return {(logits.array() - logsumexp(logits)).exp(),
-            components(theta, std::make_index_sequence<std::size_t(Components)>())};
+    const Scalar total = logsumexp(logits);
+    for (Scalar& weight : logits) weight = std::exp(weight - total);
+    return {logits, components(theta, std::make_index_sequence<std::size_t(Components)>())};
   }
 
-  /// The coordinates of a mixture whose weights are all positive: the inverse of `distribution`.
+  /// The coordinates of a mixture: the inverse of `distribution`.
+  ///
+  /// **Errors** std::invalid_argument where a weight is 0: its logarithm is not finite.
   Parameters parameters(const Distribution& mixture) const {
     Parameters theta(parameter_count());
     for (Eigen::Index k = 0; k < Components; ++k) {
-      if (k > 0) theta(k - 1) = std::log(mixture.weights()(k) / mixture.weights()(0));
+      const Scalar weight = mixture.weights()(k);
+      if (!(weight > 0)) {
+        detail::fail(
+            detail::entry("weights", k, weight),
+            "; expected a weight above 0, of which GaussianMixtureFamily has the logarithm");
+      }
+      if (k > 0) theta(k - 1) = std::log(weight) - std::log(mixture.weights()(0));
       theta.segment(offset(k), component_.parameter_count()) =
           component_.parameters(mixture.component(k));
     }
