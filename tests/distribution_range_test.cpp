@@ -348,3 +348,72 @@ TEST_CASE("weights of any size") {
   const sm::GaussianMixture<double, 1, 2> small(Eigen::Vector2d(5e-324, 1), {left, right});
   CHECK(family.parameters(small)(0) == doctest::Approx(1074 * std::numbers::ln2));
 }
+
+TEST_CASE("a mixture draws each of its components by its weight") {
+  using Point = Eigen::Matrix<double, 1, 1>;
+  // Five narrow components, a hundred deviations apart, one of them without weight.
+  constexpr int components = 5;
+  const Eigen::Matrix<double, components, 1> weights{{4, 1, 0, 3, 2}};
+  const auto component = [](double place) {
+    return sm::Gaussian<double, 1>(Point(place), Point(1e-4));
+  };
+  const sm::GaussianMixture<double, 1, components> mixture(
+      weights, {component(0), component(1), component(2), component(3), component(4)});
+  Rng rng(5);
+  const Eigen::Index n = 100000;
+  const auto samples = mixture.sample(n, rng);
+  Eigen::Matrix<double, components, 1> counts = Eigen::Matrix<double, components, 1>::Zero();
+  for (Eigen::Index j = 0; j < n; ++j) {
+    const double nearest = std::round(samples(0, j));
+    REQUIRE(std::abs(samples(0, j) - nearest) < 0.1);
+    counts(static_cast<Eigen::Index>(nearest)) += 1;
+  }
+  for (int k = 0; k < components; ++k) {
+    const double share = weights(k) / 10;
+    CHECK(std::abs(counts(k) - double(n) * share) <=
+          5 * std::sqrt(double(n) * share * (1 - share)));
+  }
+}
+
+TEST_CASE("random starts draw their means as k-means++ does") {
+  // With probabilities proportional to the squared distance from the nearest mean so far.
+  Rng rng(6);
+  const Eigen::RowVectorXd noise = 1e-4 * normals<double, 1>(1, 300, rng);
+  const auto clusters = [&](const std::vector<double>& places) {
+    Eigen::RowVectorXd samples = noise;
+    for (Eigen::Index j = 0; j < samples.size(); ++j) {
+      samples(j) += places[static_cast<std::size_t>(j) % places.size()];
+    }
+    return samples;
+  };
+  // Means of a start: its parameters are two log weights, then mean and log deviation of each.
+  const sm::GaussianMixtureFamily<double, 1, 3> three;
+  const auto mean = [](const auto& start, Eigen::Index k) { return std::round(start(2 + 2 * k)); };
+  const auto apart = three.random_starts(clusters({0, 100, 200}), 300, rng);
+  for (Eigen::Index s = 0; s < apart.cols(); ++s) {
+    // Within a cluster the squares are 1e12 times smaller than between two.
+    CHECK(mean(apart.col(s), 0) != mean(apart.col(s), 1));
+    CHECK(mean(apart.col(s), 0) != mean(apart.col(s), 2));
+    CHECK(mean(apart.col(s), 1) != mean(apart.col(s), 2));
+  }
+  // The second mean, given the first: 1^2 against 3^2, and so on.
+  const std::vector<double> places{0, 1, 4};
+  const auto starts = three.random_starts(clusters(places), 30000, rng);
+  for (const double first : places) {
+    double all = 0;
+    double total = 0;
+    std::array<double, 5> counts{};
+    for (Eigen::Index s = 0; s < starts.cols(); ++s) {
+      if (mean(starts.col(s), 0) != first) continue;
+      all += 1;
+      counts[static_cast<std::size_t>(mean(starts.col(s), 1))] += 1;
+    }
+    CHECK(std::abs(all - 10000) <= 5 * std::sqrt(30000 * 2.0 / 9));
+    for (const double place : places) total += (place - first) * (place - first);
+    for (const double place : places) {
+      const double share = (place - first) * (place - first) / total;
+      CHECK(std::abs(counts[static_cast<std::size_t>(place)] - all * share) <=
+            5 * std::sqrt(all * share * (1 - share)) + 1);
+    }
+  }
+}
