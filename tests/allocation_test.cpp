@@ -303,7 +303,7 @@ TEST_CASE("the notebook's fit allocates nothing") {
 }
 
 TEST_CASE("a dynamic iteration allocates nothing after the first") {
-  // Below one tile, at its edge, and past it, where Eigen's own products would allocate.
+  // Less than a tile of 16, whole tiles, and a rest, where Eigen's own products would allocate.
   for (const Eigen::Index d : {1, 2, 9, 64, 128, 129, 300}) {
     check_dynamic<double, sm::ScoreMatchingLoss>(d);
     check_dynamic<double, sm::NegativeLogLikelihood>(d);
