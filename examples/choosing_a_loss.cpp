@@ -3,6 +3,7 @@
 // where only one loss is right.
 //
 // Usage: choosing_a_loss [DIRECTORY]   writes its picture (or, without gnuplot, the data) there
+#include "expect.hpp"
 #include "gnuplot.hpp"
 
 #include <scorematch/scorematch.hpp>
@@ -11,6 +12,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <random>
 #include <string>
@@ -82,7 +84,8 @@ std::string plot(const Picture& picture, const std::string& name,
   return command + '\n';
 }
 
-void run(const std::string& directory) {
+// Whether every loss finds what it says, and those that ignore the cut do not.
+bool run(const std::string& directory) {
   const Eigen::Matrix2d covariance{{1.0, 0.5}, {0.5, 0.8}};
   const sm::Gaussian<double, 2> gaussian(Eigen::Vector2d(0.3, 0.5), covariance);
   const Eigen::Matrix2d precision = gaussian.precision();
@@ -124,15 +127,19 @@ void run(const std::string& directory) {
                    plot(picture, "all.dat", whole) + "set title 'positive samples only'\n" +
                    plot(picture, "positive.dat", truncated),
                "choosing_a_loss.svg");
+  const auto last = [](const Curve& one) { return one.errors.back(); };
+  return expect(last(whole[0]) < 0.1 && last(whole[1]) < 0.1, "whole samples give the precision") &&
+         expect(last(truncated[0]) > 0.3, "score matching ignores a cut") &&
+         expect(last(truncated[2]) < 0.1, "generalized score matching does not");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    run(argc > 1 ? argv[1] : "choosing_a_loss_picture");
+    return run(argc > 1 ? argv[1] : "choosing_a_loss_picture") ? EXIT_SUCCESS : EXIT_FAILURE;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
-    return 1;
+    return EXIT_FAILURE;
   }
 }

@@ -1,6 +1,7 @@
 // What two losses pay for what they save, as two pictures: the bias and the spread of denoising
 // score matching against sigma, and the spread of sliced score matching against the number of
 // directions.
+#include "expect.hpp"
 #include "gnuplot.hpp"
 
 #include <scorematch/scorematch.hpp>
@@ -10,8 +11,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <random>
+#include <vector>
 
 namespace sm = scorematch;
 
@@ -49,11 +52,13 @@ Eigen::RowVectorXd wells(Eigen::Index n, std::uint64_t seed) {  // a = -1
   return samples;
 }
 
-void denoising(const Picture& picture) {
+// Whether pairs of noise are what helps at a small sigma.
+bool denoising(const Picture& picture) {
   const auto family = sm::energy_family<1>(DoubleWell{}, Eigen::Vector<double, 1>(0.0));
   std::ofstream file = picture.open("denoising.dat");
   std::puts("double well, a = -1, 1000 samples, 2 draws of noise: mean and deviation of a");
   std::puts("  sigma    in pairs          independent");
+  std::vector<double> spreads;
   for (double sigma = 0.025; sigma <= 1; sigma *= 1.3) {
     file << sigma;
     std::printf("%7.3f", sigma);
@@ -64,15 +69,18 @@ void denoising(const Picture& picture) {
         const sm::Momentum momentum{.learning_rate = 0.1, .max_iterations = 300};
         return sm::fit(family, loss, momentum, wells(1000, k)).parameters(0);
       });
+      spreads.push_back(a.spread);
       file << ' ' << a.mean << ' ' << a.spread;
       std::printf("  %7.3f +- %5.3f", a.mean, a.spread);
     }
     file << '\n';
     std::puts("");
   }
+  return expect(spreads[0] < spreads[1] / 2, "noise in pairs spreads less than half as much");
 }
 
-void sliced(const Picture& picture) {
+// Whether the spread falls as the root of the number of directions.
+bool sliced(const Picture& picture) {
   constexpr int dimension = 8;
   const sm::GaussianFamily<double> family(dimension);
   std::mt19937_64 rng(1);
@@ -84,6 +92,7 @@ void sliced(const Picture& picture) {
   std::ofstream file = picture.open("sliced.dat");
   std::puts("\nGaussian in 8 dimensions, 100 samples: deviation of the loss over 50 seeds");
   std::puts("directions   normal rademacher   sphere, then with variance_reduced");
+  std::vector<double> spreads;
   for (Eigen::Index projections = 1; projections <= 64; projections *= 2) {
     file << projections;
     std::printf("%10d", static_cast<int>(projections));
@@ -97,6 +106,7 @@ void sliced(const Picture& picture) {
                                              .seed = seed}
               .objective(family, set)(theta);
         });
+        spreads.push_back(loss.spread);
         file << ' ' << loss.spread;
         std::printf(" %8.4f", loss.spread);
       }
@@ -104,6 +114,9 @@ void sliced(const Picture& picture) {
     file << '\n';
     std::puts("");
   }
+  const double fall = spreads.front() / spreads[spreads.size() - 6];
+  return expect(fall > 4 && fall < 16,
+                "64 directions spread an eighth of one, within a factor of 2");
 }
 
 constexpr const char* script =
@@ -136,7 +149,8 @@ plot 'sliced.dat' using 1:2 with linespoints pt 6 lc rgb '#000000' title 'normal
 
 int main(int argc, char** argv) {
   const Picture picture(argc > 1 ? argv[1] : "denoising_and_sliced_picture");
-  denoising(picture);
-  sliced(picture);
+  const bool good_pairs = denoising(picture);
+  const bool good_directions = sliced(picture);
   picture.draw("picture", script, "denoising.svg and sliced.svg");
+  return good_pairs && good_directions ? EXIT_SUCCESS : EXIT_FAILURE;
 }

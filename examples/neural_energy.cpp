@@ -1,6 +1,7 @@
 // A small neural network as an energy: one hidden layer, fitted by score matching to points on a
 // ring, drawn beside the truth. No normalizer is computed in the fit; the picture's is a sum over
 // its pixels.
+#include "expect.hpp"
 #include "gnuplot.hpp"
 
 #include <scorematch/scorematch.hpp>
@@ -9,6 +10,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <numbers>
 #include <random>
@@ -138,8 +140,11 @@ int main(int argc, char** argv) {
   auto gaussian_loss = loss.objective(gaussians, moments);
   const Eigen::Vector2d true_parameters(radius, width);
   auto true_loss = loss.objective(sm::energy_family<2>(Ring{}, true_parameters), seen);
+  const double of_network = network_loss(fit.parameters);
+  const double of_gaussian = gaussian_loss(gaussian.parameters);
   std::printf("held-out loss: truth %.3f, network %.3f, Gaussian %.3f\n",
-              true_loss(true_parameters), network_loss(fit.parameters),
-              gaussian_loss(gaussian.parameters));
+              true_loss(true_parameters), of_network, of_gaussian);
   draw(argc > 1 ? argv[1] : "neural_energy_picture", samples, fit.distribution);
+  const bool good = expect(of_network < of_gaussian - 1, "the network is better than the Gaussian");
+  return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 
 struct Quartic {  // the family: what a Family must say, and no base class
@@ -56,4 +57,7 @@ int main() {
   }
   const auto fit = estimator.fit();
   std::printf("a = %.3f (true -2), b = %.3f (true 1)\n", fit.parameters(0), fit.parameters(1));
+  if ((fit.parameters - Eigen::Vector2d(-2, 1)).norm() < 0.1) return EXIT_SUCCESS;
+  std::printf("not as expected: the estimate is within 0.1 of the truth\n");
+  return EXIT_FAILURE;
 }

@@ -3,12 +3,14 @@
 // this model.
 //
 // Usage: phi_four [DIRECTORY]   writes its picture (or, without gnuplot, the data of it) there
+#include "expect.hpp"
 #include "lattice_picture.hpp"
 
 #include <scorematch/scorematch.hpp>
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <random>
 #include <string>
@@ -60,7 +62,8 @@ double rms(const Eigen::VectorXd& difference) {
   return std::sqrt(difference.squaredNorm() / double(difference.size()));
 }
 
-void run(const std::string& directory) {
+// Whether the couplings were found.
+bool run(const std::string& directory) {
   const sm::PhiFourFamily<double> family(64, sm::square_lattice(8, 8), sm::Couplings::per_edge);
   Eigen::VectorXd truth(family.parameter_count());
   std::mt19937_64 rng(2);
@@ -79,21 +82,24 @@ void run(const std::string& directory) {
   }
   const auto fit = estimator.fit();
   std::printf("%s\n", std::string(explain(fit.status)).c_str());
+  const double error = rms((fit.parameters - truth).head(128));
   std::printf("couplings: root mean square %.3f, error %.3f after 1000 samples, %.4f after 20000\n",
-              rms(truth.head(128)), rms((early - truth).head(128)),
-              rms((fit.parameters - truth).head(128)));
+              rms(truth.head(128)), rms((early - truth).head(128)), error);
   std::printf("r = %.3f (true 0.5), u = %.3f (true 1)\n", fit.parameters(128), fit.parameters(129));
   lattice::draw(directory, "phi_four", truth.head(128), early.head(128), fit.parameters.head(128),
                 "1000 samples", "20000 samples");
+  return expect(fit.status == sm::Status::converged, "the fit converges") &&
+         expect(error < 0.02, "the couplings are found to 0.02") &&
+         expect((fit.parameters - truth).tail(2).norm() < 0.1, "r and u are found to 0.1");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    run(argc > 1 ? argv[1] : "phi_four_picture");
+    return run(argc > 1 ? argv[1] : "phi_four_picture") ? EXIT_SUCCESS : EXIT_FAILURE;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
-    return 1;
+    return EXIT_FAILURE;
   }
 }

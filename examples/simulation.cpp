@@ -1,5 +1,6 @@
 // Inside a simulation: two Langevin chains of four coupled real spins on a ring, each feeding an
 // Estimator step by step. They stop when the two, which know nothing of each other, agree.
+#include "expect.hpp"
 #include "print.hpp"
 
 #include <scorematch/scorematch.hpp>
@@ -7,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 
 namespace sm = scorematch;
@@ -79,7 +81,9 @@ int main() {
               text(Eigen::VectorXd(fit.distribution.precision().row(0).transpose())).c_str());
   std::printf("simulated couplings, first row: %s\n",
               text(Eigen::VectorXd(sampled.row(0).transpose())).c_str());
-  std::printf("relative error: %.3f\n",
-              (fit.distribution.precision() - sampled).norm() / sampled.norm());
-  return disagreement <= good_enough ? 0 : 1;
+  const double error = (fit.distribution.precision() - sampled).norm() / sampled.norm();
+  std::printf("relative error: %.3f\n", error);
+  const bool good = expect(disagreement <= good_enough, "the two chains agree") &&
+                    expect(error < 0.1, "the estimate is within a tenth of what was simulated");
+  return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -4,6 +4,7 @@
 // the library's estimates stands beside it.
 //
 // Usage: weight_functions [DIRECTORY]   writes its picture (or, without gnuplot, the data) there
+#include "expect.hpp"
 #include "gnuplot.hpp"
 #include "square_weight.hpp"
 
@@ -13,6 +14,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <functional>
@@ -93,8 +95,10 @@ std::vector<double> measured_variances(double mu, const Weights&... h) {
   return variances;
 }
 
+// Whether the variances measured are those published: over 4000 fits they are known to 2.2 %, and
+// 1000 samples are not infinitely many.
 template <class... Weights>
-void compare(const Picture& picture, const std::vector<std::string>& titles, const Weights&... h) {
+bool compare(const Picture& picture, const std::vector<std::string>& titles, const Weights&... h) {
   std::ofstream curves = picture.open("published.dat");
   for (double mu = -1.5; mu < 3.01; mu += 0.05) {
     curves << mu;
@@ -104,6 +108,7 @@ void compare(const Picture& picture, const std::vector<std::string>& titles, con
   std::printf("Efficiency, as published and over 4000 fits of 1000 samples\n%-6s", "mu");
   for (const std::string& title : titles) std::printf("%12s", title.c_str());
   std::printf("\n");
+  bool good = true;
   std::ofstream points = picture.open("measured.dat");
   for (const double mu : {-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5}) {
     const std::vector<double> published{published_variance(mu, h)...};
@@ -112,18 +117,21 @@ void compare(const Picture& picture, const std::vector<std::string>& titles, con
     std::printf("%4.1f  ", mu);
     for (std::size_t k = 0; k < titles.size(); ++k) {
       points << ' ' << cramer_rao(mu) / measured[k];
+      good = good && expect(std::abs(measured[k] / published[k] - 1) < 0.15,
+                            "the variance of the estimates is the published one");
       std::printf(" %.3f %.3f", cramer_rao(mu) / published[k], cramer_rao(mu) / measured[k]);
     }
     points << '\n';
     std::printf("\n");
   }
+  return good;
 }
 
-void run(const std::string& directory) {
+bool run(const std::string& directory) {
   const Picture picture(directory);
   const std::vector<std::string> titles{"x^2", "x", "log(1 + x)", "min(x, 1)", "min(x, 2)"};
-  compare(picture, titles, SquareWeight{}, sm::LinearWeight{}, sm::LogWeight{},
-          sm::MinWeight{.c = 1}, sm::MinWeight{.c = 2});
+  const bool good = compare(picture, titles, SquareWeight{}, sm::LinearWeight{}, sm::LogWeight{},
+                            sm::MinWeight{.c = 1}, sm::MinWeight{.c = 2});
   std::string script =
       "set terminal svg size 620,420 font \"sans-serif,12\" background \"white\"\n"
       "set output 'weight_functions.svg'\nset grid lc rgb '#dddddd'\n"
@@ -137,15 +145,16 @@ void run(const std::string& directory) {
               " notitle";
   }
   picture.draw("weight_functions", script + '\n', "weight_functions.svg");
+  return good;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    run(argc > 1 ? argv[1] : "weight_functions_picture");
+    return run(argc > 1 ? argv[1] : "weight_functions_picture") ? EXIT_SUCCESS : EXIT_FAILURE;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
-    return 1;
+    return EXIT_FAILURE;
   }
 }

@@ -3,12 +3,14 @@
 // needs no boundary term.
 //
 // Usage: xy_model [DIRECTORY]   writes its picture (or, without gnuplot, the data of it) there
+#include "expect.hpp"
 #include "lattice_picture.hpp"
 
 #include <scorematch/scorematch.hpp>
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <numbers>
 #include <random>
@@ -49,7 +51,8 @@ double rms(const Eigen::VectorXd& difference) {
   return std::sqrt(difference.squaredNorm() / double(difference.size()));
 }
 
-void run(const std::string& directory) {
+// Whether the couplings were found.
+bool run(const std::string& directory) {
   const sm::VonMisesFamily<double> family(36, sm::square_lattice(6, 6), sm::Couplings::per_edge);
   std::mt19937_64 rng(1);
   std::normal_distribution<double> normal;
@@ -72,19 +75,22 @@ void run(const std::string& directory) {
   }
   const auto fit = estimator.fit();
   std::printf("%s\n", std::string(explain(fit.status)).c_str());
+  const double error = rms(fit.parameters - truth);
   std::printf("couplings: root mean square %.3f, error %.3f after 1000 samples, %.4f after 10000\n",
-              rms(truth), rms(early - truth), rms(fit.parameters - truth));
+              rms(truth), rms(early - truth), error);
   lattice::draw(directory, "xy_model", truth, early, fit.parameters, "1000 samples",
                 "10000 samples");
+  return expect(fit.status == sm::Status::converged, "the fit converges") &&
+         expect(error < 0.03, "the couplings are found to 0.03");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    run(argc > 1 ? argv[1] : "xy_model_picture");
+    return run(argc > 1 ? argv[1] : "xy_model_picture") ? EXIT_SUCCESS : EXIT_FAILURE;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
-    return 1;
+    return EXIT_FAILURE;
   }
 }
