@@ -141,8 +141,7 @@ struct From : F {
   typename F::Parameters start() const { return point; }
 };
 
-// Fits to samples of the family's own: 200 seeds of 4 n samples, and of n. The mean error must lie
-// within three standard errors of zero, and the root mean square error halve.
+// Fits to samples of the family's own: without bias, at the rate of the root of n.
 template <class F>
 void check_recovery(const F& plain, const typename F::Parameters& truth, Eigen::Index n) {
   using Parameters = typename F::Parameters;
@@ -167,25 +166,15 @@ void check_recovery(const F& plain, const typename F::Parameters& truth, Eigen::
   }
   const NearTruth optimizer{((hessian + hessian.transpose()) / 2).inverse()};
 
-  constexpr int seeds = 200;
-  Eigen::MatrixXd few(p, seeds), many(p, seeds);
-  for (int seed = 0; seed < seeds; ++seed) {
-    const auto samples = distribution.sample(4 * n, rng);
-    const auto small = sm::fit(family, loss, optimizer, samples.leftCols(n));
-    const auto whole = sm::fit(family, loss, optimizer, samples);
-    REQUIRE(whole.status == sm::Status::converged);
-    few.col(seed) = small.parameters - truth;
-    many.col(seed) = whole.parameters - truth;
-  }
-  double ratio = 0;
-  for (Eigen::Index i = 0; i < p; ++i) {
-    CAPTURE(i);
-    const double mean = many.row(i).mean();
-    const double spread = (many.row(i).array() - mean).matrix().norm() / std::sqrt(seeds - 1.0);
-    CHECK(std::abs(mean) <= 3 * spread / std::sqrt(double(seeds)));
-    ratio += many.row(i).norm() / few.row(i).norm() / double(p);
-  }
-  CHECK(std::abs(ratio - 0.5) <= 0.05);
+  const support::Recovery found = support::recovery(
+      truth, n, [&](Rng& seeded, Eigen::Index count) { return distribution.sample(count, seeded); },
+      [&](const auto& samples) {
+        const auto fit = sm::fit(family, loss, optimizer, samples);
+        if (samples.cols() > n) REQUIRE(fit.status == sm::Status::converged);
+        return Eigen::VectorXd(fit.parameters);
+      });
+  CHECK(found.bias_of_many <= 3);
+  CHECK(std::abs(found.ratio - 0.5) <= 0.05);
 }
 
 }  // namespace

@@ -109,6 +109,39 @@ double gradient_error(Value&& value, const Eigen::VectorXd& theta, const Eigen::
   return static_cast<double>(worst);
 }
 
+// How estimates of known parameters err, over many seeds.
+struct Recovery {
+  // The largest mean error of a parameter, in standard errors: at most 3 where there is no bias.
+  double bias_of_few;
+  double bias_of_many;
+  // Root mean square error from 4 n samples over that from n, a mean over the parameters: 1/2 where
+  // errors fall as the root of n. Known to about 0.02 from 200 seeds.
+  double ratio;
+};
+
+// Each seed gives one estimate from 4 n samples, `draw(rng, 4 n)`, and four from their quarters.
+template <class Draw, class Estimate>
+Recovery recovery(const Eigen::VectorXd& truth, Eigen::Index n, Draw&& draw, Estimate&& estimate) {
+  constexpr Eigen::Index seeds = 200;
+  Eigen::MatrixXd few(truth.size(), 4 * seeds);  // the first quarters of all seeds, then the second
+  Eigen::MatrixXd many(truth.size(), seeds);
+  for (Eigen::Index seed = 0; seed < seeds; ++seed) {
+    Rng rng(static_cast<unsigned>(1000 + seed));
+    const auto samples = draw(rng, 4 * n);
+    for (Eigen::Index q = 0; q < 4; ++q) {
+      few.col(q * seeds + seed) = estimate(samples.middleCols(q * n, n).eval()) - truth;
+    }
+    many.col(seed) = estimate(samples) - truth;
+  }
+  const auto bias = [](const auto& errors) {
+    const Eigen::VectorXd mean = errors.rowwise().mean();
+    const Eigen::VectorXd sums = (errors.colwise() - mean).rowwise().squaredNorm();
+    return (mean.array().abs() / (sums.array() / double(seeds * (seeds - 1))).sqrt()).maxCoeff();
+  };
+  return {bias(few.leftCols(seeds)), bias(many),
+          (2 * many.rowwise().norm()).cwiseQuotient(few.rowwise().norm()).mean()};
+}
+
 // The natural step of each log-Cholesky parameter: row i of the mean and of L in units of L_ii.
 inline Eigen::VectorXd natural_scale(const sm::GaussianFamily<double>& family,
                                      const Eigen::VectorXd& theta) {
