@@ -402,7 +402,7 @@ TEST_CASE("numbers of every kind stand in a sentence as they are") {
     if (std::isnormal(narrow)) CHECK(std::stof(sm::detail::text_of(narrow)) == narrow);
   }
   const sm::Box<double, 1> box(Eigen::Matrix<double, 1, 1>(0.0), Eigen::Matrix<double, 1, 1>(1.0));
-  CHECK(contains(message_of([&] { box.require(Eigen::Matrix<double, 1, 1>(above)); }),
+  CHECK(contains(message_of([&] { box.require_inside(Eigen::Matrix<double, 1, 1>(above)); }),
                  "= 1.0000000000000002 lies outside the box; expected a value in [0, 1]"));
   CHECK(sm::detail::size_text(3) == "3");
   CHECK(sm::detail::size_text(Eigen::Dynamic) == "at least 1");

@@ -513,7 +513,7 @@ TEST_CASE("a box holds its bounds, and nothing beyond") {
   const auto inside = [&](double a, double b) {
     const Eigen::Vector2d x(a, b);
     const bool result = box.contains(x);
-    CHECK((message_of([&] { box.require(x); }) == "no exception") == result);
+    CHECK((message_of([&] { box.require_inside(x); }) == "no exception") == result);
     CHECK(box.contains((Eigen::Matrix2d() << 0, a, 1, b).finished()) == result);
     return result;
   };
