@@ -42,7 +42,7 @@ void require_random_options(const char* owner, const char* draws_name, Eigen::In
   const Eigen::Index most = numbers / samples.dimension() / (std::max<Eigen::Index>)(size, 1);
   if (draws > most) {
     fail(owner, ": ", draws_name, " = ", draws, " for each of ", size, " samples of dimension ",
-         samples.dimension(), "; expected at most ", most, ", or memory to hold them");
+         samples.dimension(), "; expected at most ", most);
   }
 }
 
