@@ -37,6 +37,22 @@ struct QuadraticSums {
       for (Eigen::Index a = b; a < linear.size(); ++a) quadratic(a, b) += other.quadratic(a, b);
     }
   }
+
+  // With N the transpose of pull_back: N^T quadratic N, column by column and row by row.
+  template <class Statistics, class Shift>
+  void translate(const Statistics& statistics, const Shift& v) {
+    statistics.pull_back(linear, v);
+    for (Eigen::Index b = 0; b < linear.size(); ++b) {
+      for (Eigen::Index a = b + 1; a < linear.size(); ++a) quadratic(b, a) = quadratic(a, b);
+    }
+    for (int side = 0; side < 2; ++side) {
+      for (Eigen::Index b = 0; b < linear.size(); ++b) {
+        auto column = quadratic.col(b);
+        statistics.pull_back(column, v);
+      }
+      quadratic.transposeInPlace();
+    }
+  }
 };
 
 // Whether the means fit into Scalar. A NaN or infinity in a column ends up on the diagonal.
@@ -159,6 +175,20 @@ class QuadraticForm {
       detail::fail("QuadraticForm::add: the terms of a sample, linear(0) = ", linear(0, 0),
                    ", constant = ", constant, ", are not finite or their sums overflow");
     }
+  }
+
+  /// From the form of samples x that of the samples x - v, by the statistics that made it.
+  ///
+  /// **Errors** std::invalid_argument where a diagonal entry overflows.
+  template <class Statistics, class Shift>
+  void translate(const Statistics& statistics, const Shift& v) {
+    Sums moved = sums_;
+    moved.translate(statistics, v);
+    if (!detail::representable<Scalar>(moved)) {
+      detail::fail("QuadraticForm::translate: the sums overflow when the samples are moved by ",
+                   v(0), " and on; expected samples nearer to the origin");
+    }
+    sums_ = moved;
   }
 
   /// Adds everything `other` has seen. Merging with an empty one is the identity to the bit.

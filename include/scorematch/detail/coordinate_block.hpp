@@ -32,23 +32,41 @@ struct Several<Scalar> {
 };
 #endif
 
+// Where samples are taken as they are.
+struct NoOrigin {};
+template <class Origin>
+inline constexpr bool moves = !std::is_same_v<Origin, NoOrigin>;
+
+template <class Scalar, class Origin>
+EIGEN_ALWAYS_INLINE Scalar from_origin(Scalar x, [[maybe_unused]] const Origin& origin,
+                                       [[maybe_unused]] Eigen::Index i) {
+  if constexpr (moves<Origin>) {
+    return x - origin(i);
+  } else {
+    return x;
+  }
+}
+
 // Samples whose statistics are taken coordinate by coordinate: for all of them together, so that
-// the sums are dot products of the derivatives' columns. `Single` where there is but one sample.
-// The number is an argument so that units compiled with and without packs can be linked.
-template <class F, class Weighting, class Sum, bool Single,
+// the sums are dot products of the derivatives' columns. `Origin` is a vector that is taken off
+// each sample before its statistics, or has no entries. The number is an argument so that units
+// compiled with and without packs can be linked.
+template <class F, class Weighting, class Sum, class Origin,
           class SeveralNumber = typename Several<typename F::Scalar>::Number>
 class CoordinateBlock {
  public:
-  CoordinateBlock(const F& family, const Weighting& weighting, Eigen::Index samples)
+  CoordinateBlock(const F& family, const Weighting& weighting, const Origin& origin,
+                  Eigen::Index samples)
       : family_(family),
         weighting_(weighting),
+        origin_(origin),
         size_((std::min)(samples, capacity(family.dimension()))),
         points_(size_, family.dimension()),
         weight_(size_),
         statistic_(std::size_t(family.parameter_count())),
         listed_(statistic_.size(), 0),
-        first_(size_ + padding, Single ? family.parameter_count() : 0),
-        second_(size_ + padding, first_.cols()) {
+        first_(size_ + padding, 0),
+        second_(size_ + padding, 0) {
     if constexpr (!plain) {
       by_second_.resize(size_);
       by_first_.resize(size_);
@@ -57,6 +75,7 @@ class CoordinateBlock {
       base_gradient_.resize(size_, family.dimension());
       base_curvature_.resize(size_, family.dimension());
     }
+    if constexpr (keeps_samples) samples_.resize(size_, family.dimension());
   }
 
   bool empty() const { return used_ == 0; }
@@ -65,7 +84,10 @@ class CoordinateBlock {
 
   template <class X>
   void push(const X& samples, Eigen::Index n, Sum weight) {
-    points_.write(samples, n, used_);
+    points_.write(samples, n, used_, origin_);
+    if constexpr (keeps_samples) {
+      for (Eigen::Index i = 0; i < samples_.cols(); ++i) samples_(used_, i) = samples(i, n);
+    }
     if constexpr (!flat<Base>) {
       Vector x(family_.dimension());
       Vector gradient(x.size());
@@ -118,28 +140,30 @@ class CoordinateBlock {
   using Column = Eigen::Matrix<Sum, Eigen::Dynamic, 1>;
   using Matrix = Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>;
 
-  static constexpr bool packed = PackedStatistics<Statistics> && !Single;
+  static constexpr bool packed = PackedStatistics<Statistics>;
   using Number = std::conditional_t<packed, SeveralNumber, Scalar>;
   static constexpr Eigen::Index lanes = lanes_of<Number>;
   // Samples that the first level of the cache has room for.
   static Eigen::Index capacity(Eigen::Index d) {
-    return Single ? 1 : std::clamp<Eigen::Index>(8192 / d, 32, 256);
+    return std::clamp<Eigen::Index>(8192 / d, 32, 256);
   }
   // Room for the lanes to spare of the last pack. Columns a power of two apart would share the
   // lines of the cache.
-  static constexpr Eigen::Index padding = Single ? 0 : 16;
+  static constexpr Eigen::Index padding = 16;
   static_assert(lanes <= padding || lanes == 1);
   // All weights h are 1 and no base measure is there.
   static constexpr bool plain = Weighting::uniform && flat<Base>;
+  // The weights h are functions of the samples as they are.
+  static constexpr bool keeps_samples = !Weighting::uniform && moves<Origin>;
 
   // Samples one by one.
   class Apart {
    public:
     Apart(Eigen::Index samples, Eigen::Index d) : x_(std::size_t(samples), Vector::Zero(d)) {}
     template <class X>
-    void write(const X& samples, Eigen::Index n, Eigen::Index s) {
+    void write(const X& samples, Eigen::Index n, Eigen::Index s, const Origin& origin) {
       Vector& x = x_[std::size_t(s)];
-      for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = samples(i, n);
+      for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = from_origin(samples(i, n), origin, i);
     }
     void fill_up(Eigen::Index) {}
     Scalar zero_if_finite(Eigen::Index used) const {
@@ -175,8 +199,10 @@ class CoordinateBlock {
 
     Together(Eigen::Index samples, Eigen::Index d) : x_(samples + padding, d) {}
     template <class X>
-    void write(const X& samples, Eigen::Index n, Eigen::Index s) {
-      for (Eigen::Index i = 0; i < x_.cols(); ++i) x_(s, i) = samples(i, n);
+    void write(const X& samples, Eigen::Index n, Eigen::Index s, const Origin& origin) {
+      for (Eigen::Index i = 0; i < x_.cols(); ++i) {
+        x_(s, i) = from_origin(samples(i, n), origin, i);
+      }
     }
     // Lanes to spare repeat the last sample.
     void fill_up(Eigen::Index used) {
@@ -259,7 +285,7 @@ class CoordinateBlock {
       Sum h(1);
       Sum slope(0);
       if constexpr (!Weighting::uniform) {
-        const auto weight = weighting_.weight(j, points_(s, j));
+        const auto weight = weighting_.weight(j, sample(s, j));
         h = static_cast<Sum>(weight.h);
         slope = static_cast<Sum>(weight.slope);
       }
@@ -275,14 +301,18 @@ class CoordinateBlock {
     }
   }
 
+  Scalar sample(Eigen::Index s, Eigen::Index j) const {
+    if constexpr (keeps_samples) {
+      return samples_(s, j);
+    } else {
+      return points_(s, j);
+    }
+  }
+
   // The entries of a column that are in use.
   template <class C>
   EIGEN_ALWAYS_INLINE auto part(C&& column) const {
-    if constexpr (Single) {
-      return column.template head<1>();
-    } else {
-      return column.head(used_);
-    }
+    return column.head(used_);
   }
 
   template <bool Weighted>
@@ -299,6 +329,7 @@ class CoordinateBlock {
 
   const F& family_;
   const Weighting& weighting_;
+  const Origin& origin_;
   Eigen::Index size_;
   std::conditional_t<packed, Together, Apart> points_;
   Column weight_;
@@ -311,7 +342,82 @@ class CoordinateBlock {
   Column by_first_;
   Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> base_gradient_;
   Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> base_curvature_;
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> samples_;
   Eigen::Index used_ = 0;
+};
+
+// The terms of one sample, coordinate by coordinate, evaluated once: `add_to` calls nothing of the
+// user's, and so cannot fail half way.
+template <class F, class Weighting, class Sum>
+class SampleTerms {
+ public:
+  using Scalar = typename F::Scalar;
+  using Vector = Eigen::Matrix<Scalar, F::Dim, 1>;
+
+  // Of statistics at `point` and weights h at `sample`.
+  SampleTerms(const F& family, const Weighting& weighting, const Vector& sample,
+              const Vector& point, Sum weight)
+      : weight_(weight), constant_(static_cast<Sum>(zero_if_finite(point))) {
+    const Eigen::Index count = family.parameter_count();
+    Vector base_gradient(sample.size());
+    Vector base_curvature(sample.size());
+    write_base<Scalar, F::Dim>(family.base(), sample, base_gradient, base_curvature);
+    std::vector<Eigen::Index> listed(std::size_t(count), -1);  // at which coordinate it was last
+    for (Eigen::Index j = 0; j < sample.size(); ++j) {
+      Sum h(1);
+      Sum slope(0);
+      if constexpr (!Weighting::uniform) {
+        const auto at = weighting.weight(j, sample(j));
+        h = static_cast<Sum>(at.h);
+        slope = static_cast<Sum>(at.slope);
+      }
+      const Sum gradient = static_cast<Sum>(base_gradient(j));
+      constant_ += weight * (h * (gradient * gradient / 2 + static_cast<Sum>(base_curvature(j))) +
+                             slope * gradient);
+      family.statistics().for_each_derivative(
+          point, j, [&](Eigen::Index k, Scalar first, Scalar second) {
+            if (k < 0 || k >= count || listed[std::size_t(k)] == j) refuse_statistic(k, j, count);
+            listed[std::size_t(k)] = j;
+            const Sum d = static_cast<Sum>(first);
+            terms_.push_back(
+                {k, d, weight * (h * static_cast<Sum>(second) + (slope + h * gradient) * d)});
+          });
+      factor_.push_back(weight * h);
+      end_.push_back(terms_.size());
+    }
+  }
+
+  template <class Sums>
+  void add_to(Sums& sums) const {
+    sums.weight += weight_;
+    sums.constant += constant_;
+    std::size_t begin = 0;
+    for (std::size_t j = 0; j < end_.size(); begin = end_[j++]) {
+      for (std::size_t a = begin; a < end_[j]; ++a) {
+        const Eigen::Index k = terms_[a].statistic;
+        const Sum factor = factor_[j] * terms_[a].derivative;
+        sums.linear(k) += terms_[a].linear;
+        for (std::size_t b = begin; b <= a; ++b) {
+          const Eigen::Index other = terms_[b].statistic;
+          sums.quadratic((std::max)(k, other), (std::min)(k, other)) +=
+              factor * terms_[b].derivative;
+        }
+      }
+    }
+  }
+
+ private:
+  struct Term {
+    Eigen::Index statistic;
+    Sum derivative;
+    Sum linear;
+  };
+
+  Sum weight_;
+  Sum constant_;
+  std::vector<Term> terms_;       // of coordinate 0, then 1, ...
+  std::vector<std::size_t> end_;  // of each coordinate's terms
+  std::vector<Sum> factor_;       // w h_j
 };
 
 }  // namespace scorematch::detail

@@ -105,6 +105,14 @@ class SemidefiniteSolution {
     return result;
   }
 
+  // A basis of the null space of G: orthonormal in scaled coordinates, given in those of x.
+  Eigen::Index nullity() const { return basis.cols(); }
+  Vector null_vector(Eigen::Index c) const {
+    Vector v = basis.col(c);
+    for (Eigen::Index k = 0; k < v.size(); ++k) v(k) /= scale(k) > 0 ? scale(k) : Scalar(1);
+    return v;
+  }
+
   // The largest difference of `theta` from x, and its size relative to that of x, in scaled
   // coordinates and without what the null space has of it.
   Scalar distance(const Vector& theta) const {

@@ -18,7 +18,9 @@ namespace scorematch {
 ///
 /// **Math** log p(x) = eta^T x - 1/2 x^T K x + const inside the box, p = 0 outside. K need not be
 /// positive definite: a bounded box makes a density of any K, the positive orthant of every K that
-/// is positive there.
+/// is positive there. With o the point of the box that is nearest to the origin, the score is
+/// (eta - K o) - K (x - o): far from the origin two points differ in it, and in log p, by what they
+/// should, and what rounding of eta leaves is common to both.
 ///
 /// **Shapes** eta Dim, K Dim x Dim and symmetric; x any dense Dim-vector.
 ///
@@ -53,6 +55,8 @@ class TruncatedGaussian {
         }
       }
     }
+    nearest_ = Vector::Zero(d).cwiseMax(box_.lower()).cwiseMin(box_.upper());
+    slope_ = eta_ - precision_.lazyProduct(nearest_);
   }
 
   Eigen::Index dimension() const { return box_.dimension(); }
@@ -61,18 +65,20 @@ class TruncatedGaussian {
   const Matrix& precision() const { return precision_; }
   const Box<Scalar, Dim>& box() const { return box_; }
 
-  /// eta^T x - 1/2 x^T K x; minus infinity outside the box.
+  /// log p(x) less log p(o), o the point of the box that is nearest to the origin: eta^T x - 1/2
+  /// x^T K x where the box holds the origin. Minus infinity outside the box.
   template <SamplesOf<Scalar, Dim> X>
   Scalar unnormalized_log_density(const X& x) const {
     const Vector at = point(x);
     if (!box_.contains(at)) return -std::numeric_limits<Scalar>::infinity();
-    return at.dot(eta_ + (eta_ - precision_.lazyProduct(at))) / 2;
+    const Vector inward = at - nearest_;
+    return inward.dot(slope_ + (slope_ - precision_.lazyProduct(inward))) / 2;
   }
 
   /// Gradient in x of log p inside the box: eta - K x.
   template <SamplesOf<Scalar, Dim> X>
   Vector score(const X& x) const {
-    return eta_ - precision_.lazyProduct(point(x));
+    return slope_ - precision_.lazyProduct(point(x) - nearest_);
   }
 
   /// Laplacian in x of log p inside the box: -tr K. It does not depend on x.
@@ -115,6 +121,8 @@ class TruncatedGaussian {
   Vector eta_;
   Matrix precision_;
   Box<Scalar, Dim> box_;
+  Vector nearest_;  // o
+  Vector slope_;    // eta - K o
 };
 
 }  // namespace scorematch

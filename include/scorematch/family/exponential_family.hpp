@@ -162,6 +162,25 @@ class ExponentialFamily {
     return Distribution(dimension(), statistics_, base_, theta);
   }
 
+  /// The parameters of the density at theta, moved by v: log p at x + v is what it was at x, up to
+  /// a constant. Far away they are as large as the statistics are there, and a moved density keeps
+  /// as many digits as they do.
+  ///
+  /// **Shapes** v Dim, one of those by which the family can be moved (`TranslatableStatistics`):
+  /// any for Gaussians and polynomials, one angle for all that share a field or are coupled for
+  /// `VonMisesFamily`.
+  ///
+  /// **Errors** std::invalid_argument where theta or v has the wrong size.
+  Parameters translated(Parameters theta, const Vector& v) const
+      requires(detail::flat<Base>&& TranslatableStatistics<Statistics, Scalar, Dim, K_>) {
+    if (theta.size() != parameter_count() || v.size() != dimension()) {
+      detail::fail("translated: theta has ", theta.size(), " entries, v has ", v.size(),
+                   "; expected ", parameter_count(), " and ", dimension());
+    }
+    statistics_.translate(theta, v);
+    return theta;
+  }
+
   // theta below holds Scalar, or numbers that carry derivatives by theta (`Dual`).
 
   /// Gradient in x of log p_theta.

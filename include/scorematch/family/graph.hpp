@@ -83,6 +83,24 @@ class Adjacency {
   const std::vector<Link>& links(Eigen::Index site) const { return links_[std::size_t(site)]; }
   Eigen::Index sites() const { return Eigen::Index(links_.size()); }
 
+  // For each site the first one that a path of edges joins it to, itself perhaps.
+  std::vector<Eigen::Index> components() const {
+    std::vector<Eigen::Index> first(links_.size(), -1);
+    std::vector<Eigen::Index> open;
+    for (Eigen::Index start = 0; start < sites(); ++start) {
+      if (first[std::size_t(start)] >= 0) continue;
+      open.push_back(start);
+      while (!open.empty()) {
+        const Eigen::Index site = open.back();
+        open.pop_back();
+        if (first[std::size_t(site)] >= 0) continue;
+        first[std::size_t(site)] = start;
+        for (const Link& link : links(site)) open.push_back(link.neighbor);
+      }
+    }
+    return first;
+  }
+
   // Number of coupling parameters.
   Eigen::Index count(Couplings couplings) const {
     const Eigen::Index edges = Eigen::Index(edges_.size());

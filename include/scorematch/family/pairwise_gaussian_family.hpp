@@ -42,9 +42,55 @@ struct PairwiseGaussianStatistics {
     }
   }
 
+  // As TranslatableStatistics asks: moved by v, eta becomes eta + K v.
+  Vector anchor(const Vector& x) const { return x; }
+
+  template <class Theta, class Shift>
+  void translate(Theta& theta, const Shift& v) const {
+    const Eigen::Index d = v.size();
+    for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
+      theta(i) += theta(d + i) * v(i);
+      for (Eigen::Index j = 0; j < i; ++j, ++k) {
+        theta(i) += theta(k) * v(j);
+        theta(j) += theta(k) * v(i);
+      }
+    }
+  }
+
+  template <class Gradient, class Shift>
+  void pull_back(Gradient& gradient, const Shift& v) const {
+    const Eigen::Index d = v.size();
+    for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
+      gradient(d + i) += v(i) * gradient(i);
+      for (Eigen::Index j = 0; j < i; ++j) {
+        gradient(k++) += v(j) * gradient(i) + v(i) * gradient(j);
+      }
+    }
+  }
+
+  // The mean: Gamma has E[h_i] and -E[h_i x_i].
+  template <class Matrix, class Linear>
+  Vector middle(const Matrix& gamma, const Linear& g) const {
+    const Eigen::Index d = dimension_of(g.size());
+    Vector v(d);
+    for (Eigen::Index i = 0; i < d; ++i) {
+      v(i) = gamma(i, i) > 0 ? Scalar(-gamma(d + i, i) / gamma(i, i)) : Scalar(0);
+    }
+    return v;
+  }
+
   // The parameter of the pair i != j.
   static Eigen::Index pair(Eigen::Index d, Eigen::Index i, Eigen::Index j) {
     return i > j ? 2 * d + i * (i - 1) / 2 + j : 2 * d + j * (j - 1) / 2 + i;
+  }
+
+ private:
+  // Of count = d (d + 3) / 2 parameters.
+  static Eigen::Index dimension_of(Eigen::Index count) {
+    if constexpr (Dim != Eigen::Dynamic) return Dim;
+    Eigen::Index d = 0;
+    while (d * (d + 3) / 2 < count) ++d;
+    return d;
   }
 };
 
@@ -57,8 +103,9 @@ struct PairwiseGaussianStatistics {
 /// **Shapes** theta, in order: eta (Dim), K_ii (Dim), K_ij for i > j row by row
 /// (Dim (Dim - 1) / 2).
 ///
-/// **Units** x in u: eta in 1/u, K in 1/u^2. Far from the origin (|mean| much larger than the
-/// spread) Gamma is ill-conditioned: subtract the mean first, or use `GaussianFamily`.
+/// **Units** x in u: eta in 1/u, K in 1/u^2. K and the loss keep their digits wherever the samples
+/// are. eta = K mean is rounded as any number is: at a mean of c standard deviations, K^-1 eta has
+/// an error of about 1e-16 c, times the condition number of K, in deviations.
 ///
 /// **Cost** O(Dim^3) a sample, where `Moments` takes O(Dim^2): for a full Gaussian use
 /// `GaussianFamily`.

@@ -105,6 +105,30 @@ concept KnowsCurvature = SparseStatistics<S, Scalar, Dim> ||
                          (HasJacobian<S, Scalar, Dim>&& HasStatisticCurvature<S, Scalar, Dim>) ||
                          DifferentiableFunction<S, Scalar, Dim>;
 
+/// Statistics of which a density that is moved is again one: theta . t(x - v) is theta' . t(x) up
+/// to a constant. The sums over samples are then taken about a point among them (with a flat base
+/// measure), and a fit moves with its samples, however far from the origin they are.
+///
+/// - `s.anchor(x)` has Dim entries: a point that is as good an origin as x itself; x where
+///   densities can be moved by any vector, else the v near x by which they can be moved;
+/// - `s.translate(theta, v)` overwrites theta with theta', for such a v;
+/// - `s.pull_back(gradient, v)` overwrites a gradient by theta' with that by theta: the transposed
+///   map;
+/// - `s.middle(gamma, g)` has Dim entries: the v from the origin to the middle of samples whose
+///   `QuadraticForm` has this Gamma and g.
+///
+/// Laws: `translate` is linear in theta, and by v, then w, is that by v + w. theta, gradient and v
+/// are vectors of any number type, read and written by index.
+template <class S, class Scalar, int Dim, int Count>
+concept TranslatableStatistics = requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x,
+                                          Eigen::Matrix<Scalar, Count, 1>& theta,
+                                          const Eigen::Matrix<Scalar, Count, Count>& gamma) {
+  { s.anchor(x) } -> std::convertible_to<Eigen::Matrix<Scalar, Dim, 1>>;
+  s.translate(theta, x);
+  s.pull_back(theta, x);
+  { s.middle(gamma, theta) } -> std::convertible_to<Eigen::Matrix<Scalar, Dim, 1>>;
+};
+
 /// A base measure b(x) by hand: `b.gradient(x)` and `b.curvature(x)` have Dim entries, d_j b and
 /// d_jj b, and `b(x)` is its value.
 template <class B, class Scalar, int Dim>

@@ -36,7 +36,10 @@ class VonMisesStatistics {
         field_count_(fields == Fields::none     ? 0
                      : fields == Fields::shared ? 2
                                                 : 2 * dimension),
-        count_(field_count_ + graph_.count(couplings)) {}
+        count_(field_count_ + graph_.count(couplings)),
+        turned_with_(fields == Fields::per_site
+                         ? graph_.components()
+                         : std::vector<Eigen::Index>(std::size_t(graph_.sites()), 0)) {}
 
   Eigen::Index count() const { return count_; }
   Eigen::Index field_count() const { return field_count_; }
@@ -90,7 +93,58 @@ class VonMisesStatistics {
     }
   }
 
+  // As TranslatableStatistics asks. What shares a field or is joined by edges turns together;
+  // couplings see no turn, and without fields there is nothing to turn.
+  Vector anchor(const Vector& x) const {
+    Vector v(x.size());
+    for (Eigen::Index i = 0; i < x.size(); ++i) {
+      v(i) = fields_ == Fields::none ? Scalar(0) : x(turned_with_[std::size_t(i)]);
+    }
+    return v;
+  }
+
+  template <class Theta, class Shift>
+  void translate(Theta& theta, const Shift& v) const {
+    for (Eigen::Index f = 0; f < field_count_; f += 2) turn(theta, f, v(f / 2));
+  }
+
+  template <class Gradient, class Shift>
+  void pull_back(Gradient& gradient, const Shift& v) const {
+    for (Eigen::Index f = 0; f < field_count_; f += 2) turn(gradient, f, -v(f / 2));
+  }
+
+  // The mean direction: g is minus the mean of the fields' statistics, cosines and sines.
+  template <class Matrix, class Linear>
+  Vector middle(const Matrix&, const Linear& g) const {
+    using std::atan2;
+    Vector cosine = Vector::Zero(sites());
+    Vector sine = cosine;
+    for (Eigen::Index f = 0; f < field_count_; f += 2) {
+      const Eigen::Index with = turned_with_[std::size_t(f / 2)];
+      cosine(with) -= g(f);
+      sine(with) -= g(f + 1);
+    }
+    Vector v(sites());
+    for (Eigen::Index i = 0; i < v.size(); ++i) {
+      const Eigen::Index with = turned_with_[std::size_t(i)];
+      v(i) = atan2(sine(with), cosine(with));
+    }
+    return v;
+  }
+
  private:
+  // The field (kappa cos mu, kappa sin mu) at theta(f), with mu + angle for mu.
+  template <class Theta, class Angle>
+  static void turn(Theta& theta, Eigen::Index f, Angle angle) {
+    using std::cos;
+    using std::sin;
+    const Angle c = cos(angle);
+    const Angle s = sin(angle);
+    const auto first = theta(f);
+    theta(f) = c * first - s * theta(f + 1);
+    theta(f + 1) = s * first + c * theta(f + 1);
+  }
+
   Eigen::Index field(Eigen::Index site) const { return fields_ == Fields::per_site ? 2 * site : 0; }
 
   detail::Adjacency graph_;
@@ -98,6 +152,7 @@ class VonMisesStatistics {
   Fields fields_;
   Eigen::Index field_count_;
   Eigen::Index count_;
+  std::vector<Eigen::Index> turned_with_;  // a site for each, the same for those that turn together
 };
 
 /// Angles on circles: the von Mises distribution of one angle, and the XY model of angles coupled

@@ -6,7 +6,7 @@
 #include <scorematch/detail/require.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/score_model.hpp>
-#include <scorematch/loss/quadratic_objective.hpp>
+#include <scorematch/loss/centered_objective.hpp>
 #include <scorematch/loss/quadratic_summary.hpp>
 #include <scorematch/loss/sample_objective.hpp>
 
@@ -284,9 +284,10 @@ class GeneralizedScoreMatchingLoss {
 
   /// **Errors** std::invalid_argument where there are no samples or the parameter counts differ.
   template <HasCurvature F>
-  requires ExponentialModel<F> QuadraticObjective<typename F::Scalar, F::ParameterCount> objective(
-      const F& family, const QuadraticSummary<typename F::Exponential, Weighting<F>>& summary)
-  const { return detail::quadratic_objective(family, summary.form()); }
+  requires ExponentialModel<F>
+      QuadraticObjectiveOf<F, QuadraticSummary<typename F::Exponential, Weighting<F>>> objective(
+          const F& family, const QuadraticSummary<typename F::Exponential, Weighting<F>>& summary)
+  const { return detail::quadratic_objective(family, summary); }
 
  private:
   template <class F>

@@ -7,10 +7,28 @@
 
 #include <Eigen/Core>
 
+#include <cmath>
 #include <limits>
 #include <vector>
 
 namespace scorematch {
+
+namespace detail {
+
+// A typical size of a change of each parameter: 1 / sqrt(Gamma_kk), 1 where that is no number.
+template <class Matrix>
+auto scales_of(const Matrix& gamma) {
+  using std::sqrt;
+  using Scalar = typename Matrix::Scalar;
+  Eigen::Matrix<Scalar, Matrix::RowsAtCompileTime, 1> scales(gamma.rows());
+  for (Eigen::Index k = 0; k < scales.size(); ++k) {
+    const Scalar scale = Scalar(1) / sqrt(gamma(k, k));
+    scales(k) = scale > 0 && scale <= (std::numeric_limits<Scalar>::max)() ? scale : Scalar(1);
+  }
+  return scales;
+}
+
+}  // namespace detail
 
 /// A quadratic function of the parameters: what score matching of an exponential family minimizes.
 ///
@@ -65,6 +83,8 @@ class QuadraticObjective {
 
   /// The minimum; where it is not unique, the one with the least sum_k Gamma_kk theta_k^2.
   Parameters minimizer() const { return solution_.x; }
+  /// J there, 1/2 g . theta + c.
+  Scalar minimum() const { return linear_.dot(solution_.x) / 2 + constant_; }
 
   /// True where Gamma is singular and J falls for ever along its null space.
   bool unbounded() const { return !solution_.consistent; }
@@ -81,29 +101,35 @@ class QuadraticObjective {
   /// |minimizer_k| sqrt(Gamma_kk); directions that are not determined do not count.
   Scalar mismatch(const Parameters& theta) const { return solution_.distance(theta); }
 
+  /// Local coordinates (`HasLocalCoordinates`): u_k = theta_k / scales()_k.
+  Scalar local(const Parameters& u, Parameters& gradient) const {
+    const Parameters unit = scales();
+    const Scalar value = (*this)(Parameters(u.cwiseProduct(unit)), gradient);
+    gradient.array() *= unit.array();
+    return value;
+  }
+  Parameters to_local(const Parameters& theta) const { return theta.cwiseQuotient(scales()); }
+  Parameters from_local(const Parameters& u) const { return u.cwiseProduct(scales()); }
+
+  /// A typical size of a change of each parameter: 1 / sqrt(Gamma_kk), and 1 where Gamma_kk is 0.
+  Parameters scales() const { return detail::scales_of(quadratic_); }
+
+  /// The dimension of the null space of Gamma, and direction c of a basis of it.
+  Eigen::Index flat_directions() const { return solution_.nullity(); }
+  Parameters flat_direction(Eigen::Index c) const { return solution_.null_vector(c); }
+  static constexpr Scalar negligible_part() { return Solution::negligible_part(); }
+
   const Matrix& quadratic() const { return quadratic_; }
   const Parameters& linear() const { return linear_; }
   Scalar constant() const { return constant_; }
 
  private:
+  using Solution = detail::SemidefiniteSolution<Scalar, ParameterCount>;
+
   Matrix quadratic_;
   Parameters linear_;
   Scalar constant_;
-  detail::SemidefiniteSolution<Scalar, ParameterCount> solution_;
+  Solution solution_;
 };
 
-namespace detail {
-
-template <class F, class Form>
-QuadraticObjective<typename Form::Scalar, Form::ParameterCount> quadratic_objective(
-    const F& family, const Form& form) {
-  if (form.size() != family.parameter_count()) {
-    fail("the summary has ", form.size(), " parameters; expected ", family.parameter_count(),
-         ", as the family has them");
-  }
-  if (!(form.count() > 0)) fail("no samples (count = 0); expected at least one");
-  return QuadraticObjective<typename Form::Scalar, Form::ParameterCount>(form);
-}
-
-}  // namespace detail
 }  // namespace scorematch

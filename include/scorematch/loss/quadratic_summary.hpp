@@ -38,9 +38,14 @@ struct UniformWeighting {
 /// sum_j h_j (1/2 (d_j b)^2 + d_jj b) + h_j' d_j b, D_j the j-th column of D (Yu, Drton and Shojaie
 /// 2019).
 ///
+/// Of `TranslatableStatistics` with a flat base measure the sums are those of x - origin(), with
+/// the first sample for an origin, or a later one of a larger weight than all before it: what is
+/// common to all samples costs no digits. (The weights h are still those of x.) Which sample it is
+/// has no effect on a fit beyond rounding.
+///
 /// **Errors** std::invalid_argument for a wrong number of rows, a NaN or infinity (with row and
 /// column), a negative or non-finite weight, statistics that are not finite at a sample (with its
-/// column), sums that overflow. A call that throws changes nothing.
+/// column), sums that overflow. A call that throws changes nothing, whatever it throws.
 ///
 /// **Cost** O(Dim K^2) a sample; for `SparseStatistics` the sum over coordinates of the squared
 /// number of statistics that depend on it.
@@ -55,16 +60,47 @@ class QuadraticSummary {
   static constexpr int ParameterCount = F::ParameterCount;
   using Form = QuadraticForm<Scalar, ParameterCount>;
   using Weight = typename Form::Weight;
+  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
+  /// Whether the sums have an origin of their own.
+  static constexpr bool has_origin =
+      detail::flat<typename F::Base> &&
+      TranslatableStatistics<typename F::Statistics, Scalar, Dim, ParameterCount>;
 
   explicit QuadraticSummary(F family, Weighting weighting = Weighting())
       : family_(std::move(family)),
         weighting_(std::move(weighting)),
-        form_(family_.parameter_count()) {}
+        form_(family_.parameter_count()) {
+    if constexpr (has_origin) origin_ = Vector::Zero(dimension());
+  }
 
   Eigen::Index dimension() const { return family_.dimension(); }
   Weight count() const { return form_.count(); }
   const F& family() const { return family_; }
-  const Form& form() const { return form_; }
+
+  /// The quadratic form of the parameters. Far from the origin its entries are as large as the
+  /// statistics are there: `local_form` keeps the digits.
+  std::conditional_t<has_origin, Form, const Form&> form() const {
+    if constexpr (has_origin) {
+      Form moved = form_;
+      moved.translate(family_.statistics(), Vector(-origin_));
+      return moved;
+    } else {
+      return form_;
+    }
+  }
+
+  /// The quadratic form of the parameters of the density of x - origin().
+  const Form& local_form() const { return form_; }
+
+  /// What was taken off each sample before its statistics: zeros where there are no samples yet,
+  /// and where nothing is.
+  Vector origin() const {
+    if constexpr (has_origin) {
+      return origin_;
+    } else {
+      return Vector::Zero(dimension());
+    }
+  }
 
   /// Adds one sample (a Dim-vector) or a block of them (Dim x n). An empty block changes nothing.
   template <SamplesOf<Scalar, Dim> X>
@@ -89,13 +125,25 @@ class QuadraticSummary {
       detail::fail("QuadraticSummary::merge: other has dimension ", other.dimension(),
                    "; expected ", dimension());
     }
+    if constexpr (has_origin) {
+      if (other.count() > 0 && other.origin_ != origin_) {
+        // About the origin of the heavier one.
+        Form total = count() >= other.count() ? other.form_ : form_;
+        const bool stays = count() >= other.count();
+        total.translate(family_.statistics(),
+                        stays ? Vector(origin_ - other.origin_) : Vector(other.origin_ - origin_));
+        total.merge(stays ? form_ : other.form_);
+        form_ = total;
+        if (!stays) origin_ = other.origin_;
+        return;
+      }
+    }
     form_.merge(other.form_);
   }
 
  private:
   using Sum = Weight;
   using Sums = detail::QuadraticSums<Sum, ParameterCount>;
-  using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
   using Jacobian = Eigen::Matrix<Scalar, ParameterCount, Dim>;
   using Statistics = typename F::Statistics;
@@ -116,15 +164,37 @@ class QuadraticSummary {
     explicit Nothing(Sizes...) {}
   };
 
+  using Origin = std::conditional_t<has_origin, Vector, detail::NoOrigin>;
+
   // The terms of one sample.
   struct Terms {
-    Vector x;
+    Vector x;  // where the statistics are taken
+    [[no_unique_address]] std::conditional_t<Weighting::uniform || !has_origin, Nothing, Vector>
+        sample;        // where the weights are, if elsewhere
     Jacobian columns;  // sqrt(h_j) D_j
     [[no_unique_address]] std::conditional_t<Weighting::uniform, Nothing, Jacobian> curvature;
     Parameters linear;
     Scalar constant{0};
 
-    Terms(Eigen::Index d, Eigen::Index k) : x(d), columns(k, d), curvature(k, d), linear(k) {}
+    Terms(Eigen::Index d, Eigen::Index k)
+        : x(d), sample(d), columns(k, d), curvature(k, d), linear(k) {}
+
+    template <class X>
+    EIGEN_ALWAYS_INLINE void read(const X& samples, Eigen::Index column, const Origin& origin) {
+      // Entry by entry, not by whole registers.
+      for (Eigen::Index i = 0; i < x.size(); ++i) {
+        x(i) = detail::from_origin(samples(i, column), origin, i);
+        if constexpr (!Weighting::uniform && has_origin) sample(i) = samples(i, column);
+      }
+    }
+
+    Scalar sample_at(Eigen::Index j) const {
+      if constexpr (!Weighting::uniform && has_origin) {
+        return sample(j);
+      } else {
+        return x(j);
+      }
+    }
   };
 
   // The derivatives of the base measure at one sample; zeros where there is none.
@@ -170,8 +240,9 @@ class QuadraticSummary {
   void add_block(const X& samples, const W& weights) {
     if (samples.cols() == 0) return;
     weighting_.require_inside(samples, weights);
+    const Origin origin = origin_for(samples, weights);
     if constexpr (sparse) {
-      if (samples.cols() == 1) {
+      if (samples.cols() == 1 && stays(origin)) {
         add_single(samples, weights);
         return;
       }
@@ -179,15 +250,61 @@ class QuadraticSummary {
     // Summed apart and merged at the end, so that a rejected block leaves no trace.
     Sums part(family_.parameter_count());
     if constexpr (sparse) {
-      sum_sparse(part, samples, weights);
+      sum_sparse(part, samples, weights, origin);
     } else if constexpr (unrolled) {
-      sum_small(part, samples, weights);
+      sum_small(part, samples, weights, origin);
     } else {
-      sum_gathered(part, samples, weights);
+      sum_gathered(part, samples, weights, origin);
     }
-    if (!detail::representable<Scalar>(part) || !form_.take(part)) {
-      explain_rejection(samples, weights);
+    if (part.weight == 0) return;
+    if (!detail::representable<Scalar>(part) || !take(part, origin)) {
+      explain_rejection(samples, weights, origin);
     }
+  }
+
+  // The origin to sum the samples about: the present one, or the sample of the largest weight where
+  // that is larger than all there was.
+  template <class X, class W>
+  Origin origin_for([[maybe_unused]] const X& samples, [[maybe_unused]] const W& weights) const {
+    if constexpr (has_origin) {
+      Eigen::Index heaviest = 0;
+      if constexpr (weighted<W>) {
+        for (Eigen::Index n = 1; n < samples.cols(); ++n) {
+          if (weight_of(weights, n) > weight_of(weights, heaviest)) heaviest = n;
+        }
+      }
+      if (form_.count() >= weight_of(weights, heaviest)) return origin_;
+      Vector x(dimension());
+      read(samples, heaviest, x);
+      return family_.statistics().anchor(x);
+    } else {
+      return {};
+    }
+  }
+
+  bool stays([[maybe_unused]] const Origin& origin) const {
+    if constexpr (has_origin) {
+      return origin == origin_;
+    } else {
+      return true;
+    }
+  }
+
+  // False, and nothing changed, where the total would not be representable.
+  bool take(const Sums& part, [[maybe_unused]] const Origin& origin) {
+    if constexpr (has_origin) {
+      if (!stays(origin)) {
+        Form total = form_;
+        if (total.count() > 0) {
+          total.sums_.translate(family_.statistics(), Vector(origin - origin_));
+        }
+        if (!total.take(part)) return false;
+        form_ = total;
+        origin_ = origin;
+        return true;
+      }
+    }
+    return form_.take(part);
   }
 
   EIGEN_ALWAYS_INLINE void evaluate(Terms& at) const {
@@ -207,7 +324,7 @@ class QuadraticSummary {
       at.linear.setZero();
       at.constant = 0;
       for (Eigen::Index j = 0; j < at.x.size(); ++j) {
-        const auto h = weighting_.weight(j, at.x(j));
+        const auto h = weighting_.weight(j, at.sample_at(j));
         at.linear +=
             h.h * at.curvature.col(j) + (h.slope + h.h * base.gradient_at(j)) * at.columns.col(j);
         at.constant += base.constant(j, h.h, h.slope);
@@ -219,7 +336,7 @@ class QuadraticSummary {
   // A block of samples makes one long column of each derivative, and the sums are dot products of
   // those. What is zero all over the block is left out: most of D is, in most families.
   template <class X, class W>
-  void sum_small(Sums& part, const X& samples, const W& weights) const {
+  void sum_small(Sums& part, const X& samples, const W& weights, const Origin& origin) const {
     using std::sqrt;
     constexpr int entries = ParameterCount * Dim;
     constexpr int block_size = std::clamp(4096 / entries, 32, 256);
@@ -241,7 +358,7 @@ class QuadraticSummary {
       // No branch and no sum in here, so that the compiler can take several samples at once.
       for (Eigen::Index s = 0; s < used; ++s) {
         Terms at(Dim, ParameterCount);
-        for (int i = 0; i < Dim; ++i) at.x(i) = x[std::size_t(s)](i);  // not by whole registers
+        at.read(x[std::size_t(s)], 0, origin);
         evaluate(at);
         const Sum w = weighted<W> ? weight(s) : Sum(1);
         const Sum root = weighted<W> ? sqrt(w) : Sum(1);
@@ -280,7 +397,7 @@ class QuadraticSummary {
   }
 
   template <class X, class W>
-  void sum_gathered(Sums& part, const X& samples, const W& weights) const {
+  void sum_gathered(Sums& part, const X& samples, const W& weights, const Origin& origin) const {
     using std::sqrt;
     const Eigen::Index d = dimension();
     const Eigen::Index k = family_.parameter_count();
@@ -296,7 +413,7 @@ class QuadraticSummary {
     for (Eigen::Index n = 0; n < samples.cols(); ++n) {
       const Sum w = weight_of(weights, n);
       if (!(w > 0)) continue;
-      read(samples, n, at.x);
+      at.read(samples, n, origin);
       evaluate(at);
       part.weight += w;
       part.constant +=
@@ -309,12 +426,10 @@ class QuadraticSummary {
     if (used > 0) flush();
   }
 
-  template <bool Single>
-  using CoordinateBlock = detail::CoordinateBlock<F, Weighting, Sum, Single>;
-
   template <class X, class W>
-  void sum_sparse(Sums& part, const X& samples, const W& weights) const {
-    CoordinateBlock<false> block(family_, weighting_, samples.cols());
+  void sum_sparse(Sums& part, const X& samples, const W& weights, const Origin& origin) const {
+    detail::CoordinateBlock<F, Weighting, Sum, Origin> block(family_, weighting_, origin,
+                                                             samples.cols());
     for (Eigen::Index n = 0; n < samples.cols(); ++n) {
       const Sum w = weight_of(weights, n);
       if (!(w > 0)) continue;
@@ -370,24 +485,28 @@ class QuadraticSummary {
   void add_single(const X& samples, const W& weights) {
     const Sum w = weight_of(weights, 0);
     if (!(w > 0)) return;
-    CoordinateBlock<true> block(family_, weighting_, 1);
-    block.push(samples, 0, w);
+    Vector sample(dimension());
+    read(samples, 0, sample);
+    Vector point = sample;
+    if constexpr (has_origin) point -= origin_;
+    const detail::SampleTerms<F, Weighting, Sum> terms(family_, weighting_, sample, point, w);
     Margins margins(form_.sums_);
-    block.template add_to<true>(margins);
-    if (!detail::representable<Scalar>(margins)) explain_rejection(samples, weights);
-    block.template add_to<true>(form_.sums_);
+    terms.add_to(margins);
+    if (!detail::representable<Scalar>(margins)) explain_rejection(samples, weights, origin_);
+    terms.add_to(form_.sums_);
   }
 
   // Called when the sums are not finite: finds what to blame.
   template <class X, class W>
-  [[noreturn]] void explain_rejection(const X& samples, const W& weights) const {
+  [[noreturn]] void explain_rejection(const X& samples, const W& weights,
+                                      const Origin& origin) const {
     using std::isfinite;
     detail::require_finite(samples, weights);
     const Eigen::Index count = family_.parameter_count();
     Terms at(dimension(), count);
     for (Eigen::Index n = 0; n < samples.cols(); ++n) {
       if (!(weight_of(weights, n) > 0)) continue;
-      read(samples, n, at.x);
+      at.read(samples, n, origin);
       evaluate(at);
       for (Eigen::Index k = 0; k < count; ++k) {
         bool finite = isfinite(at.linear(k));
@@ -396,12 +515,14 @@ class QuadraticSummary {
         }
         if (!finite) {
           detail::fail("the derivatives of statistic ", k, " at ",
-                       detail::entry("samples", Eigen::Index(0), n, at.x(0)), " are not finite");
+                       detail::entry("samples", Eigen::Index(0), n, samples(0, n)),
+                       " are not finite");
         }
       }
       if (!isfinite(at.constant)) {
         detail::fail("the derivatives of the base measure at ",
-                     detail::entry("samples", Eigen::Index(0), n, at.x(0)), " are not finite");
+                     detail::entry("samples", Eigen::Index(0), n, samples(0, n)),
+                     " are not finite");
       }
     }
     detail::fail("the squared derivatives of the statistics at the samples, ",
@@ -411,6 +532,7 @@ class QuadraticSummary {
 
   F family_;
   [[no_unique_address]] Weighting weighting_;
+  [[no_unique_address]] Origin origin_;
   Form form_;
 };
 

@@ -5,7 +5,7 @@
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/score_model.hpp>
-#include <scorematch/loss/quadratic_objective.hpp>
+#include <scorematch/loss/centered_objective.hpp>
 #include <scorematch/loss/quadratic_summary.hpp>
 #include <scorematch/loss/sample_objective.hpp>
 
@@ -153,9 +153,9 @@ struct ScoreMatchingLoss {
   /// **Errors** std::invalid_argument where there are no samples or the parameter counts differ.
   template <HasLaplacian F>
   requires WithoutEdge<F> && ExponentialModel<F>
-      QuadraticObjective<typename F::Scalar, F::ParameterCount> objective(
+      QuadraticObjectiveOf<F, QuadraticSummary<typename F::Exponential>> objective(
           const F& family, const QuadraticSummary<typename F::Exponential>& summary)
-  const { return detail::quadratic_objective(family, summary.form()); }
+  const { return detail::quadratic_objective(family, summary); }
 };
 
 }  // namespace scorematch
