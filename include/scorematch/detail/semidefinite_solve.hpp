@@ -91,6 +91,7 @@ class SemidefiniteSolution {
     } else {
       solve_singular(g, b);
     }
+    write_sizes(g, b);
   }
 
   // Components of the null space that are rounding, not a parameter's part in it.
@@ -113,15 +114,28 @@ class SemidefiniteSolution {
     return v;
   }
 
-  // The largest difference of `theta` from x, and its size relative to that of x, in scaled
-  // coordinates and without what the null space has of it.
+  // The largest difference of `theta` from x, each coordinate in units of the terms that its own
+  // equation balances, and without what the null space has of it. No coordinate is measured by
+  // another one: a stiff parameter would hide a soft one. Infinity where theta is far out of range.
   Scalar distance(const Vector& theta) const {
     using std::abs;
-    Vector difference = scale.cwiseProduct(theta - x);
-    remove_null(difference);
-    const Scalar largest = difference.cwiseAbs().maxCoeff();
-    const Scalar size = scale.cwiseProduct(x).cwiseAbs().maxCoeff();
-    return largest > 0 ? largest / size : Scalar(0);
+    Scalar largest(0);
+    for (Eigen::Index k = 0; k < theta.size(); ++k) {
+      Scalar difference = scale(k) * (theta(k) - x(k));
+      if (singular) {
+        difference = Scalar(0);
+        for (Eigen::Index j = 0; j < theta.size(); ++j) {
+          difference += range_(k, j) * (scale(j) * (theta(j) - x(j)));
+        }
+      }
+      if (difference == 0) continue;
+      const Scalar ratio = abs(difference) / size_(k);
+      if (!(ratio <= (std::numeric_limits<Scalar>::max)())) {
+        return std::numeric_limits<Scalar>::infinity();
+      }
+      largest = (std::max)(largest, ratio);
+    }
+    return largest;
   }
 
   Vector x;
@@ -144,7 +158,33 @@ class SemidefiniteSolution {
     for (Eigen::Index c = 0; c < basis.cols(); ++c) y -= basis.col(c).dot(y) * basis.col(c);
   }
 
+  // |R| |y| + |E^-1/2 b|: what the equations R y = E^-1/2 b balance, row by row, and what rounding
+  // leaves of them is relative to. Where that is itself rounding, of a parameter that is zero and
+  // that no other one depends on, there is nothing of its own to measure it by: the largest size
+  // stands in, by a factor so small that what is missed would be lost in the loss.
+  void write_sizes(const Matrix& g, const Vector& b) {
+    using std::abs;
+    using std::sqrt;
+    const Eigen::Index n = b.size();
+    size_.resize(n);
+    for (Eigen::Index k = 0; k < n; ++k) {
+      size_(k) = Scalar(0);
+      if (!(scale(k) > 0)) continue;
+      Scalar sum = abs(b(k)) / scale(k);
+      for (Eigen::Index j = 0; j < n; ++j) {
+        if (scale(j) > 0) sum += abs(g(k, j) / scale(k) * x(j));
+      }
+      size_(k) = sum;
+    }
+    const Scalar largest = size_.maxCoeff();
+    const Scalar least = sqrt(sqrt(std::numeric_limits<Scalar>::epsilon())) * largest;
+    for (Eigen::Index k = 0; k < n; ++k) {
+      if (!(size_(k) > Scalar(n) * rounding() * largest)) size_(k) = least;
+    }
+  }
+
   void solve_singular(const Matrix& g, const Vector& b) {
+    using std::abs;
     using std::sqrt;
     const Eigen::Index n = b.size();
     Dense r = Dense::Zero(n, n);
@@ -161,10 +201,17 @@ class SemidefiniteSolution {
       }
     }
     basis = null_space<Scalar>(r, Scalar(n) * rounding());
+    // A part of b in the null space is told from rounding by what cancels in it. Its own terms: a
+    // coordinate in small units has large ones, beside which those of another would vanish.
+    for (Eigen::Index c = 0; c < basis.cols(); ++c) {
+      const Scalar part = abs(basis.col(c).dot(y));
+      const Scalar terms = basis.col(c).cwiseAbs().dot(y.cwiseAbs());
+      const Scalar limit = sqrt(std::numeric_limits<Scalar>::epsilon()) * terms +
+                           Scalar(n) * rounding() * y.cwiseAbs().maxCoeff();
+      consistent = consistent && part <= limit;
+    }
     Vector in_range = y;
     remove_null(in_range);
-    consistent = consistent &&
-                 (y - in_range).norm() <= sqrt(std::numeric_limits<Scalar>::epsilon()) * y.norm();
     // R + N N^T is regular, and agrees with R on the range.
     Dense regular = r + basis * basis.transpose();
     semidefinite_cholesky(regular, Scalar(0));
@@ -174,9 +221,12 @@ class SemidefiniteSolution {
     for (Eigen::Index k = 0; k < n; ++k) {
       x(k) = scale(k) > 0 ? in_range(k) / scale(k) : Scalar(0);
     }
+    range_ = Dense::Identity(n, n) - basis * basis.transpose();
   }
 
-  Dense basis;  // of the null space in scaled coordinates, orthonormal columns; where singular
+  Vector size_;  // of each scaled coordinate
+  Dense basis;   // of the null space in scaled coordinates, orthonormal columns; where singular
+  Dense range_;  // the projector off it; where singular
 };
 
 }  // namespace scorematch::detail

@@ -93,8 +93,11 @@ class PolynomialFamily
  public:
   static_assert(Degree >= 2 && Degree % 2 == 0,
                 "Degree is even and at least 2: an odd leading power has no normalizable density");
+  /// In powers of x.
+  PolynomialFamily() : PolynomialFamily(Scalar(0)) {}
+
   /// In powers of x - center.
-  explicit PolynomialFamily(Scalar center = Scalar(0)) : Parent({center}) {
+  explicit PolynomialFamily(Scalar center) : Parent({center}) {
     detail::require_option(center - center == 0, "PolynomialFamily", "center", center,
                            "a finite number");
   }

@@ -97,8 +97,9 @@ class QuadraticObjective {
   /// a constant) are all named. Empty where Gamma is regular.
   std::vector<Eigen::Index> unidentifiable() const { return solution_.undetermined(); }
 
-  /// The largest |theta_k - minimizer_k| sqrt(Gamma_kk), relative to the largest
-  /// |minimizer_k| sqrt(Gamma_kk); directions that are not determined do not count.
+  /// The largest |theta_k - minimizer_k| Gamma_kk relative to sum_j |Gamma_kj minimizer_j| + |g_k|:
+  /// each parameter in units of the terms that its own equation balances, whatever the units of
+  /// this and the other ones. Directions that are not determined do not count.
   Scalar mismatch(const Parameters& theta) const { return solution_.distance(theta); }
 
   /// Local coordinates (`HasLocalCoordinates`): u_k = theta_k / scales()_k.
