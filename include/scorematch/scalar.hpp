@@ -3,6 +3,7 @@
 #pragma once
 
 #include <scorematch/detail/require.hpp>
+#include <scorematch/detail/unroll.hpp>
 
 #include <Eigen/Core>
 
@@ -142,14 +143,14 @@ auto for_each_lane(Make&& value) {
 // result = mask ? value : result, entry by entry.
 template <class Mask, class Matrix>
 void assign_where(const Mask& mask, Matrix& result, const Matrix& value) {
-  for (Eigen::Index k = 0; k < result.size(); ++k) {
-    result(k) = select(mask, value(k), result(k));
-  }
+  for_each_entry(result, [&](Eigen::Index k)
+                             SCOREMATCH_INLINE { result(k) = select(mask, value(k), result(k)); });
 }
 
 template <class Mask, class Vector>
 void fill_where(const Mask& mask, Vector& result, const typename Vector::Scalar& value) {
-  for (Eigen::Index k = 0; k < result.size(); ++k) result(k) = select(mask, value, result(k));
+  for_each_entry(result, [&](Eigen::Index k)
+                             SCOREMATCH_INLINE { result(k) = select(mask, value, result(k)); });
 }
 
 }  // namespace detail

@@ -5,6 +5,7 @@
 #include <scorematch/detail/cholesky.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/detail/triangular.hpp>
+#include <scorematch/detail/unroll.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 
 #include <Eigen/Core>
@@ -177,10 +178,10 @@ class GaussianObjective {
     const Eigen::Index d = family_.dimension();
     const Scalar limit(log_of_largest() / LaneOf<Scalar>(power));
     Mask inside = true;
-    for (Eigen::Index i = 0; i < d; ++i) {
+    for_each_entry(mean_, [&](Eigen::Index i) SCOREMATCH_INLINE {
       inside = inside & (abs(theta(d + i)) <= limit);
       at.residual(i) = from_mean ? Scalar(-theta(i)) : Scalar(mean_(i) - theta(i));
-    }
+    });
     if (!worth_going_on(inside)) return inside;
     family_.unpack_cholesky(theta, at.lower);
     invert_lower(at.lower, at.inverse);
@@ -227,10 +228,10 @@ class GaussianObjective {
   EIGEN_ALWAYS_INLINE void pack_gradient(const Vector& by_mean, const Matrix& by_lower,
                                          const Matrix& lower, Parameters& gradient) const {
     const Eigen::Index d = family_.dimension();
-    for (Eigen::Index i = 0; i < d; ++i) {
+    for_each_entry(by_mean, [&](Eigen::Index i) SCOREMATCH_INLINE {
       gradient(i) = by_mean(i);
       gradient(d + i) = by_lower(i, i) * lower(i, i);
-    }
+    });
     pack_below(by_lower, 2 * d, gradient);
   }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <scorematch/detail/blocked.hpp>
+#include <scorematch/detail/unroll.hpp>
 
 #include <Eigen/Core>
 
@@ -19,12 +20,19 @@ template <class Matrix>
 inline constexpr bool unrolled =
     int(Matrix::RowsAtCompileTime) != Eigen::Dynamic&& int(Matrix::RowsAtCompileTime) <= 16;
 
-// Calls visit(i, j, place) for each entry below the diagonal of a d x d matrix, `place` being its
-// place among them row by row.
-template <class Visit>
-EIGEN_ALWAYS_INLINE void for_each_below(Eigen::Index d, Visit&& visit) {
-  for (Eigen::Index i = 0, place = 0; i < d; ++i) {
-    for (Eigen::Index j = 0; j < i; ++j) visit(i, j, place++);
+// Calls visit(i, j, place) for each entry below the diagonal, `place` being its place among them
+// row by row.
+template <class Matrix, class Visit>
+EIGEN_ALWAYS_INLINE void for_each_below(const Matrix& matrix, Visit visit) {
+  if constexpr (unrolled<Matrix>) {
+    constexpr int d = Matrix::RowsAtCompileTime;
+    for_each_index<d>(1, d, [&](int i) SCOREMATCH_INLINE {
+      for_each_index<d>(0, i, [&](int j) SCOREMATCH_INLINE { visit(i, j, i * (i - 1) / 2 + j); });
+    });
+  } else {
+    for (Eigen::Index i = 0, place = 0; i < matrix.rows(); ++i) {
+      for (Eigen::Index j = 0; j < i; ++j) visit(i, j, place++);
+    }
   }
 }
 
@@ -32,9 +40,8 @@ EIGEN_ALWAYS_INLINE void for_each_below(Eigen::Index d, Visit&& visit) {
 template <class Matrix, class Vector>
 EIGEN_ALWAYS_INLINE void pack_below(const Matrix& matrix, Eigen::Index start, Vector& to) {
   if constexpr (unrolled<Matrix> || Lanes<typename Matrix::Scalar>::count == 1) {
-    for_each_below(matrix.rows(), [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
-      to(start + place) = matrix(i, j);
-    });
+    for_each_below(matrix, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place)
+                               SCOREMATCH_INLINE { to(start + place) = matrix(i, j); });
   } else {
     blocked::pack_below(matrix, to.data() + start);
   }
@@ -50,10 +57,11 @@ EIGEN_ALWAYS_INLINE void unpack_below(const Vector& from, Eigen::Index start, Ma
   if constexpr (in_memory && !unrolled<Matrix> && Lanes<Scalar>::count > 1) {
     blocked::unpack_below(from.data() + start, matrix);
   } else {
-    for_each_below(matrix.rows(), [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) {
-      matrix(i, j) = from(start + place);
-      matrix(j, i) = Scalar(0);
-    });
+    for_each_below(matrix,
+                   [&](Eigen::Index i, Eigen::Index j, Eigen::Index place) SCOREMATCH_INLINE {
+                     matrix(i, j) = from(start + place);
+                     matrix(j, i) = Scalar(0);
+                   });
   }
 }
 
@@ -62,9 +70,9 @@ template <class Matrix>
 EIGEN_ALWAYS_INLINE void mirror_lower(Matrix& matrix) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for (int j = 0; j < d; ++j) {
-      for (int i = 0; i < j; ++i) matrix(i, j) = matrix(j, i);
-    }
+    for_each_index<d>(1, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<d>(0, j, [&](int i) SCOREMATCH_INLINE { matrix(i, j) = matrix(j, i); });
+    });
   } else {
     blocked::mirror_lower(matrix);
   }
@@ -75,12 +83,13 @@ EIGEN_ALWAYS_INLINE void mirror_lower(Matrix& matrix) {
 template <class Matrix, class Entry>
 EIGEN_ALWAYS_INLINE void write_symmetric(Matrix& matrix, Entry&& entry) {
   if constexpr (unrolled<Matrix>) {
-    for (int j = 0; j < int(Matrix::ColsAtCompileTime); ++j) {
-      for (int i = j; i < int(Matrix::ColsAtCompileTime); ++i) {
+    constexpr int d = Matrix::RowsAtCompileTime;
+    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<d>(j, d, [&](int i) SCOREMATCH_INLINE {
         matrix(i, j) = entry(i, j);
         matrix(j, i) = matrix(i, j);
-      }
-    }
+      });
+    });
   } else {
     blocked::write_symmetric(matrix, entry);
   }
@@ -93,14 +102,16 @@ EIGEN_ALWAYS_INLINE void invert_lower(const Matrix& lower, Matrix& inverse) {
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for (int j = 0; j < d; ++j) inverse(j, j) = Scalar(1) / lower(j, j);
-    for (int j = 0; j < d; ++j) {
-      for (int i = j + 1; i < d; ++i) {
+    for_each_index<d>(0, d,
+                      [&](int j) SCOREMATCH_INLINE { inverse(j, j) = Scalar(1) / lower(j, j); });
+    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<d>(j + 1, d, [&](int i) SCOREMATCH_INLINE {
         Scalar sum = -lower(i, j) * inverse(j, j);
-        for (int k = j + 1; k < i; ++k) sum -= lower(i, k) * inverse(k, j);
+        for_each_index<d>(j + 1, i,
+                          [&](int k) SCOREMATCH_INLINE { sum -= lower(i, k) * inverse(k, j); });
         inverse(i, j) = sum * inverse(i, i);
-      }
-    }
+      });
+    });
   } else {
     const Eigen::Index d = lower.rows();
     blocked::invert_lower(blocked::read(lower, 0, 0, d, d), blocked::write(inverse, 0, 0, d, d));
@@ -127,13 +138,13 @@ EIGEN_ALWAYS_INLINE void multiply_lower(const Matrix& a, const Matrix& b, Matrix
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for (int j = 0; j < d; ++j) {
-      for (int i = j; i < d; ++i) {
+    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<d>(j, d, [&](int i) SCOREMATCH_INLINE {
         Scalar sum = a(i, j) * b(j, j);
-        for (int k = j + 1; k <= i; ++k) sum += a(i, k) * b(k, j);
+        for_each_index<d>(j + 1, i + 1, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * b(k, j); });
         result(i, j) = sum;
-      }
-    }
+      });
+    });
   } else {
     blocked::multiply_lower(a, b, result);
   }
@@ -145,14 +156,14 @@ EIGEN_ALWAYS_INLINE void gram_of_rows(const Matrix& a, Matrix& result) {
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for (int i = 0; i < d; ++i) {
-      for (int j = 0; j <= i; ++j) {
+    for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
+      for_each_index<d>(0, i + 1, [&](int j) SCOREMATCH_INLINE {
         Scalar sum = a(i, 0) * a(j, 0);
-        for (int k = 1; k <= j; ++k) sum += a(i, k) * a(j, k);
+        for_each_index<d>(1, j + 1, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * a(j, k); });
         result(i, j) = sum;
         result(j, i) = sum;
-      }
-    }
+      });
+    });
   } else {
     blocked::gram_of_rows(a, result);
   }
@@ -165,15 +176,16 @@ EIGEN_ALWAYS_INLINE void identity_minus_grams(const Matrix& a, const Vector& v, 
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for (int i = 0; i < d; ++i) {
-      for (int j = 0; j <= i; ++j) {
+    for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
+      for_each_index<d>(0, i + 1, [&](int j) SCOREMATCH_INLINE {
         Scalar sum(i == j ? 1 : 0);
-        for (int k = j; k >= 0; --k) sum -= a(i, k) * a(j, k);
+        for_each_index<d>(0, j + 1,
+                          [&](int k) SCOREMATCH_INLINE { sum -= a(i, j - k) * a(j, j - k); });
         sum -= v(i) * v(j);
         result(i, j) = sum;
         result(j, i) = sum;
-      }
-    }
+      });
+    });
   } else {
     blocked::identity_minus_grams(a, v, result);
   }
@@ -185,13 +197,13 @@ EIGEN_ALWAYS_INLINE void multiply(const Matrix& a, const Matrix& b, Matrix& resu
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for (int j = 0; j < d; ++j) {
-      for (int i = 0; i < d; ++i) {
+    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
         Scalar sum = a(i, 0) * b(0, j);
-        for (int k = 1; k < d; ++k) sum += a(i, k) * b(k, j);
+        for_each_index<d>(1, d, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * b(k, j); });
         result(i, j) = sum;
-      }
-    }
+      });
+    });
   } else {
     blocked::multiply(a, b, result);
   }
@@ -205,13 +217,13 @@ EIGEN_ALWAYS_INLINE void multiply_transposed_lower(const Matrix& a, const Matrix
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for (int j = 0; j < d; ++j) {
-      for (int i = j; i < d; ++i) {
+    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<d>(j, d, [&](int i) SCOREMATCH_INLINE {
         Scalar sum = a(i, i) * b(i, j);
-        for (int k = i + 1; k < d; ++k) sum += a(k, i) * b(k, j);
+        for_each_index<d>(i + 1, d, [&](int k) SCOREMATCH_INLINE { sum += a(k, i) * b(k, j); });
         result(i, j) = sum;
-      }
-    }
+      });
+    });
   } else {
     blocked::multiply_transposed_lower(a, b, result);
   }
@@ -229,11 +241,11 @@ template <class Matrix>
 EIGEN_ALWAYS_INLINE typename Matrix::Scalar trace_with_product(const Matrix& a, const Matrix& b) {
   if constexpr (unrolled<Matrix>) {
     typename Matrix::Scalar trace(0);
-    // Two loops: g++ does not unroll them as one.
-    for (int j = 0; j < int(Matrix::RowsAtCompileTime); ++j) trace += a(j, j) + a(j, j) * b(j, j);
-    for (int j = 0; j < int(Matrix::RowsAtCompileTime); ++j) {
-      for (int i = j + 1; i < int(Matrix::RowsAtCompileTime); ++i) trace += 2 * a(i, j) * b(i, j);
-    }
+    constexpr int d = Matrix::RowsAtCompileTime;
+    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE { trace += a(j, j) + a(j, j) * b(j, j); });
+    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<d>(j + 1, d, [&](int i) SCOREMATCH_INLINE { trace += 2 * a(i, j) * b(i, j); });
+    });
     return trace;
   } else {
     return blocked::trace_with_product(a, b);
@@ -245,9 +257,9 @@ template <class Matrix>
 EIGEN_ALWAYS_INLINE void add_transposed(const Matrix& a, Matrix& result) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for (int j = 0; j < d; ++j) {
-      for (int i = 0; i < d; ++i) result(i, j) = a(i, j) + a(j, i);
-    }
+    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE { result(i, j) = a(i, j) + a(j, i); });
+    });
   } else {
     blocked::add_transposed(a, result);
   }
@@ -258,11 +270,11 @@ template <class Matrix, class Vector>
 EIGEN_ALWAYS_INLINE void multiply_symmetric(const Matrix& a, const Vector& v, Vector& result) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for (int i = 0; i < d; ++i) {
+    for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
       typename Matrix::Scalar sum = a(i, 0) * v(0);
-      for (int k = 1; k < d; ++k) sum += a(i, k) * v(k);
+      for_each_index<d>(1, d, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * v(k); });
       result(i) = sum;
-    }
+    });
   } else {
     blocked::multiply_symmetric(a, v, result);
   }
@@ -272,11 +284,13 @@ EIGEN_ALWAYS_INLINE void multiply_symmetric(const Matrix& a, const Vector& v, Ve
 template <class Matrix, class Vector>
 EIGEN_ALWAYS_INLINE void apply_lower(const Matrix& a, Vector& v) {
   if constexpr (unrolled<Matrix>) {
-    for (Eigen::Index i = a.rows() - 1; i >= 0; --i) {
+    constexpr int d = Matrix::RowsAtCompileTime;
+    for_each_index<d>(0, d, [&](int below) SCOREMATCH_INLINE {
+      const int i = d - 1 - below;
       typename Matrix::Scalar sum = a(i, i) * v(i);
-      for (Eigen::Index k = 0; k < i; ++k) sum += a(i, k) * v(k);
+      for_each_index<d>(0, i, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * v(k); });
       v(i) = sum;
-    }
+    });
   } else {
     blocked::apply_lower(a, v);
   }
@@ -286,11 +300,12 @@ EIGEN_ALWAYS_INLINE void apply_lower(const Matrix& a, Vector& v) {
 template <class Matrix, class Vector>
 EIGEN_ALWAYS_INLINE void apply_transposed_lower(const Matrix& a, Vector& v) {
   if constexpr (unrolled<Matrix>) {
-    for (Eigen::Index i = 0; i < a.rows(); ++i) {
+    constexpr int d = Matrix::RowsAtCompileTime;
+    for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
       typename Matrix::Scalar sum = a(i, i) * v(i);
-      for (Eigen::Index k = i + 1; k < a.rows(); ++k) sum += a(k, i) * v(k);
+      for_each_index<d>(i + 1, d, [&](int k) SCOREMATCH_INLINE { sum += a(k, i) * v(k); });
       v(i) = sum;
-    }
+    });
   } else {
     blocked::apply_transposed_lower(a, v);
   }

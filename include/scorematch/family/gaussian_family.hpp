@@ -7,6 +7,7 @@
 #include <scorematch/detail/cholesky.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/detail/triangular.hpp>
+#include <scorematch/detail/unroll.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/family/score_model.hpp>
 
@@ -148,7 +149,8 @@ class GaussianFamily {
   EIGEN_ALWAYS_INLINE void unpack_cholesky(const Theta& theta, Lower& lower) const {
     using std::exp;
     const Eigen::Index d = dimension();
-    for (Eigen::Index j = 0; j < d; ++j) lower(j, j) = exp(theta(d + j));
+    detail::for_each_entry(
+        lower.col(0), [&](Eigen::Index j) SCOREMATCH_INLINE { lower(j, j) = exp(theta(d + j)); });
     detail::unpack_below(theta, 2 * d, lower);
   }
 

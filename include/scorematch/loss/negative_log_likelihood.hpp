@@ -2,6 +2,7 @@
 
 #include <scorematch/data/moments.hpp>
 #include <scorematch/detail/gaussian_objective.hpp>
+#include <scorematch/detail/unroll.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 
 #include <Eigen/Core>
@@ -63,9 +64,13 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
   template <bool from_mean = false>
   EIGEN_ALWAYS_INLINE Scalar evaluate(const Parameters& theta, Parameters& gradient) {
     auto&& at = this->workspace();
-    const Scalar result = value<from_mean>(theta, at);
+    Scalar result = Base::outside();
+    const auto domain = this->template whiten<from_mean>(theta, 2, at);
+    if (Base::worth_going_on(domain)) {
+      result = Base::finite_or_outside(domain, value_at(theta, at));
+      write_gradient(at, gradient);
+    }
     const auto inside = result < Base::outside();
-    if (Base::worth_going_on(inside)) write_gradient(at, gradient);
     if (!all(inside)) detail::fill_where(!inside, gradient, Scalar(Base::outside()));
     return result;
   }
@@ -76,19 +81,25 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
     return static_cast<LaneOf<Scalar>>(this->family_.dimension()) * (1 + log_2pi) / 2;
   }
 
-  template <bool from_mean = false>
   EIGEN_ALWAYS_INLINE Scalar value(const Parameters& theta, Workspace& at) const {
-    const auto inside = this->template whiten<from_mean>(theta, 2, at);
+    const auto inside = this->whiten(theta, 2, at);
     if (!Base::worth_going_on(inside)) return Base::outside();
+    return Base::finite_or_outside(inside, value_at(theta, at));
+  }
+
+  EIGEN_ALWAYS_INLINE Scalar value_at(const Parameters& theta, const Workspace& at) const {
     const Eigen::Index d = this->family_.dimension();
     Scalar sum(constant());
-    for (Eigen::Index i = 0; i < d; ++i) sum += theta(d + i) - at.error(i, i) / 2;
-    return Base::finite_or_outside(inside, sum);
+    detail::for_each_entry(at.residual, [&](Eigen::Index i) SCOREMATCH_INLINE {
+      sum += theta(d + i) - at.error(i, i) / 2;
+    });
+    return sum;
   }
 
   EIGEN_ALWAYS_INLINE void write_gradient(Workspace& at, Parameters& gradient) const {
     detail::multiply_transposed_lower(at.inverse, at.error, at.second);
-    for (Eigen::Index i = 0; i < at.residual.size(); ++i) at.by_mean(i) = -at.residual(i);
+    detail::for_each_entry(
+        at.residual, [&](Eigen::Index i) SCOREMATCH_INLINE { at.by_mean(i) = -at.residual(i); });
     detail::apply_transposed_lower(at.inverse, at.by_mean);
     this->pack_gradient(at.by_mean, at.second, at.lower, gradient);
   }

@@ -2,6 +2,7 @@
 
 #include <scorematch/data/moments.hpp>
 #include <scorematch/detail/gaussian_objective.hpp>
+#include <scorematch/detail/unroll.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/score_model.hpp>
@@ -66,28 +67,35 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   template <bool from_mean = false>
   EIGEN_ALWAYS_INLINE Scalar evaluate(const Parameters& theta, Parameters& gradient) {
     auto&& at = this->workspace();
-    const Scalar result = value<from_mean>(theta, at);
+    Scalar result = Base::outside();
+    const auto domain = this->template whiten<from_mean>(theta, 3, at);
+    if (Base::worth_going_on(domain)) {
+      result = Base::finite_or_outside(domain, value_at(at));
+      write_gradient(at, gradient);
+    }
     const auto inside = result < Base::outside();
-    if (Base::worth_going_on(inside)) write_gradient(at, gradient);
     if (!all(inside)) detail::fill_where(!inside, gradient, Scalar(Base::outside()));
     return result;
   }
 
-  // Leaves B in at.first.
-  template <bool from_mean = false>
   EIGEN_ALWAYS_INLINE Scalar value(const Parameters& theta, Workspace& at) const {
-    const auto inside = this->template whiten<from_mean>(theta, 3, at);
+    const auto inside = this->whiten(theta, 3, at);
     if (!Base::worth_going_on(inside)) return Base::outside();
+    return Base::finite_or_outside(inside, value_at(at));
+  }
+
+  // Leaves B in at.first.
+  EIGEN_ALWAYS_INLINE Scalar value_at(Workspace& at) const {
     auto& inner = at.first;
     detail::gram_of_rows(at.inverse, inner);
-    const Scalar trace = detail::trace_with_product(inner, at.error);  // of B + B E
-    return Base::finite_or_outside(inside, -trace / 2);
+    return -detail::trace_with_product(inner, at.error) / 2;  // tr(B + B E)
   }
 
   EIGEN_ALWAYS_INLINE void write_gradient(Workspace& at, Parameters& gradient) const {
     const auto& inner = at.first;
     detail::multiply_symmetric(inner, at.residual, at.by_mean);
-    for (Eigen::Index i = 0; i < inner.rows(); ++i) at.by_mean(i) = -at.by_mean(i);
+    detail::for_each_entry(
+        at.by_mean, [&](Eigen::Index i) SCOREMATCH_INLINE { at.by_mean(i) = -at.by_mean(i); });
     detail::apply_transposed_lower(at.inverse, at.by_mean);
 
     detail::multiply(inner, at.error, at.second);

@@ -3,6 +3,7 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/detail/require.hpp>
+#include <scorematch/detail/unroll.hpp>
 #include <scorematch/scalar.hpp>
 #include <scorematch/status.hpp>
 
@@ -49,8 +50,9 @@ EIGEN_DONT_INLINE typename Vector::Scalar stable_norm(Argument<Vector> gradient)
 
 template <class Vector>
 EIGEN_ALWAYS_INLINE typename Vector::Scalar squared_norm(const Vector& gradient) {
-  typename Vector::Scalar square = gradient(0) * gradient(0);
-  for (Eigen::Index i = 1; i < gradient.size(); ++i) square += gradient(i) * gradient(i);
+  typename Vector::Scalar square(0);
+  for_each_entry(gradient,
+                 [&](Eigen::Index i) SCOREMATCH_INLINE { square += gradient(i) * gradient(i); });
   return square;
 }
 
@@ -207,10 +209,11 @@ struct Endings {
 // With a Pack for a scalar, each lane is a walk of its own: `active` lanes go on, the others keep
 // what they have. Lanes do not mix, so that each ends where it would have ended alone.
 //
-// The objective is called in one place, to be inlined there.
+// The objective is called in one place, to be inlined there. A function of its own, whose code does
+// not depend on what stands around a fit.
 template <class Options, class Obj, class Parameters, class Obs, class Step>
-Minimum<Parameters> descend(const Options& options, Obj& objective, const Parameters& start,
-                            Obs& observer, Step step) {
+EIGEN_DONT_INLINE Minimum<Parameters> descend(const Options& options, Obj& objective,
+                                              const Parameters& start, Obs& observer, Step step) {
   using Scalar = typename Parameters::Scalar;
   using Mask = MaskOf<Scalar>;
   Endings<Scalar> endings;
@@ -253,7 +256,8 @@ Minimum<Parameters> descend(const Options& options, Obj& objective, const Parame
     }
     const bool go_on = taken == 0 || observe(observer, IterationState<Parameters>{
                                                            taken, loss, value_of(norm), next});
-    for (Eigen::Index i = 0; i < theta.size(); ++i) theta(i) = next(i);  // Eigen's copy makes pairs
+    // Not Eigen's copy, which makes pairs.
+    for_each_entry(theta, [&](Eigen::Index i) SCOREMATCH_INLINE { theta(i) = next(i); });
     loss = next_loss;
     norm = next_norm;
     if constexpr (DetectsUnbounded<Obj>) {

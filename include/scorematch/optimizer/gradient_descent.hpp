@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/detail/unroll.hpp>
 #include <scorematch/optimizer/descent.hpp>
 
 #include <Eigen/Core>
@@ -33,8 +34,9 @@ struct GradientDescent {
     const Scalar rate = static_cast<Scalar>(learning_rate);
     return detail::descend(*this, objective, start, observer,
                            [rate](Parameters& theta, const Parameters& gradient, Eigen::Index) {
-                             for (Eigen::Index i = 0; i < theta.size(); ++i)
+                             detail::for_each_entry(theta, [&](Eigen::Index i) SCOREMATCH_INLINE {
                                theta(i) -= rate * gradient(i);
+                             });
                            });
   }
 };

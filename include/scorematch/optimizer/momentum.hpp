@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/detail/unroll.hpp>
 #include <scorematch/optimizer/descent.hpp>
 
 #include <Eigen/Core>
@@ -33,10 +34,10 @@ struct Momentum {
     Parameters velocity = Parameters::Zero(start.size());
     return detail::descend(*this, objective, start, observer,
                            [&](Parameters& theta, const Parameters& gradient, Eigen::Index) {
-                             for (Eigen::Index i = 0; i < theta.size(); ++i) {
+                             detail::for_each_entry(theta, [&](Eigen::Index i) SCOREMATCH_INLINE {
                                velocity(i) = keep * velocity(i) - rate * gradient(i);
                                theta(i) += velocity(i);
-                             }
+                             });
                            });
   }
 };

@@ -1,0 +1,57 @@
+// Loops over matrices and vectors of small fixed sizes, written out.
+//
+// g++ unrolls a loop on its own from -O3 on only, and late: what the loop wrote has gone to memory
+// by then, and is read back in pairs of numbers that were written one by one, for which the
+// processor waits. Calls with constants need no compiler to unroll them.
+#pragma once
+
+#include <Eigen/Core>
+
+#include <utility>
+
+// After the parameters of a lambda: its body is put where it is called. A compiler would stop that
+// at a certain size of the caller, and keep all that the lambda refers to in memory.
+#if defined(__GNUC__)
+#define SCOREMATCH_INLINE __attribute__((always_inline))
+#else
+#define SCOREMATCH_INLINE
+#endif
+
+namespace scorematch::detail {
+
+template <class Visit, int... k>
+EIGEN_ALWAYS_INLINE void visit_each(int from, int to, Visit visit,
+                                    std::integer_sequence<int, k...>) {
+  ((from + k < to ? visit(from + k) : void()), ...);
+}
+
+// Up to this size the three loops of a product are written out. Beyond, they are slow to compile,
+// with g++ soon.
+#if defined(__clang__)
+inline constexpr int largest_written_out = 8;
+#else
+inline constexpr int largest_written_out = 4;
+#endif
+
+// visit(i) for i from `from` to before `to`, both within 0 to d: indices of a d x d matrix.
+template <int d, class Visit>
+EIGEN_ALWAYS_INLINE void for_each_index(int from, int to, Visit visit) {
+  if constexpr (d <= largest_written_out) {
+    visit_each(from, to, visit, std::make_integer_sequence<int, d>());
+  } else {
+    for (int i = from; i < to; ++i) visit(i);
+  }
+}
+
+// visit(i) for each entry of a vector.
+template <class Vector, class Visit>
+EIGEN_ALWAYS_INLINE void for_each_entry(const Vector& vector, Visit visit) {
+  constexpr int size = Vector::SizeAtCompileTime;
+  if constexpr (size != Eigen::Dynamic && size <= 32) {
+    visit_each(0, size, visit, std::make_integer_sequence<int, size>());
+  } else {
+    for (Eigen::Index i = 0; i < vector.size(); ++i) visit(i);
+  }
+}
+
+}  // namespace scorematch::detail
