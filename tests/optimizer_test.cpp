@@ -165,6 +165,31 @@ TEST_CASE("a start at the minimum has converged, without a step") {
   CHECK(minimum.iterations == 0);
 }
 
+TEST_CASE_TEMPLATE("a soft parameter beside a stiff one is not taken for fitted", Optimizer,
+                   sm::GradientDescent, sm::Momentum, sm::Adam) {
+  // The score matching loss of two independent normals, log deviations and means: the first is
+  // 10^-5 wide and fitted, and its part of the loss is all that |loss| shows.
+  const auto two = [](const Eigen::Vector4d& theta, Eigen::Vector4d& gradient) {
+    const Eigen::Vector2d variance(1e-10, 1), mean(0.5, 3);
+    double loss = 0;
+    for (Eigen::Index i = 0; i < 2; ++i) {
+      const double p = std::exp(-2 * theta(2 + i)), off = mean(i) - theta(i);
+      const double m = variance(i) + off * off;
+      loss += p * p * m / 2 - p;
+      gradient(i) = -p * p * off;
+      gradient(2 + i) = -2 * p * p * m + 2 * p;
+    }
+    return loss;
+  };
+  for (const double mean : {0.0, 2.0}) {
+    const Eigen::Vector4d start(0.5, mean, std::log(1e-5), 0);
+    const auto minimum = sm::minimize(Optimizer{.max_iterations = 1000}, two, start);
+    CHECK(minimum.status != sm::Status::converged);
+  }
+  const Eigen::Vector4d there(0.5, 3, std::log(1e-5), 0);
+  CHECK(sm::minimize(Optimizer{}, two, there).status == sm::Status::converged);
+}
+
 TEST_CASE_TEMPLATE("what is not finite is never returned", Optimizer, sm::GradientDescent,
                    sm::Momentum, sm::Adam) {
   // Fine to the right of zero, and not a number to its left: the steps walk into it.
@@ -279,7 +304,7 @@ TEST_CASE("a const objective, a mutable one, and an Eigen expression as start") 
   };
   const auto minimum =
       sm::minimize(sm::GradientDescent{.learning_rate = 0.1}, counting, 2 * Eigen::Vector2d(1, 1));
-  CHECK(calls == minimum.iterations + 1);
+  CHECK(calls == minimum.iterations + 1 + 2);  // one for each parameter, at the end
 }
 
 TEST_CASE("statuses have names and a sentence each") {

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 namespace scorematch::detail {
 
@@ -154,14 +155,19 @@ EIGEN_DONT_INLINE MaskOf<Scalar> level(Argument<Parameters> theta, Argument<Para
   return sum <= limit;
 }
 
+// No less than the rounding of a gradient allows.
+template <class Scalar>
+LaneOf<Scalar> relative_tolerance(double tolerance) {
+  using Lane = LaneOf<Scalar>;
+  return (std::max)(static_cast<Lane>(tolerance), 32 * std::numeric_limits<Lane>::epsilon());
+}
+
 template <class Obj, class Parameters, class Scalar = typename Parameters::Scalar>
 EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& theta,
                                              const Parameters& gradient, const Scalar& loss,
                                              const NormOf<Scalar>& norm, double tolerance) {
   using std::abs;
-  using Lane = LaneOf<Scalar>;
-  const Lane attainable = 32 * std::numeric_limits<Lane>::epsilon();
-  const Lane relative = (std::max)(static_cast<Lane>(tolerance), attainable);
+  const LaneOf<Scalar> relative = relative_tolerance<Scalar>(tolerance);
   Scalar size = abs(loss);
   if constexpr (HasConstant<Obj>) size = abs(loss - objective.constant());
   MaskOf<Scalar> flat = at_most(norm, Scalar(relative * size));
@@ -178,6 +184,42 @@ EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& t
     flat = flat & close;
   }
   return flat;
+}
+
+// Beside a stiff parameter, whose part of J dwarfs all others, the tests above are met where a soft
+// one was never fitted. So each parameter of an objective that knows no mismatch is looked at
+// alone, with its curvature from a difference of gradients: its own minimum must lie within
+// sqrt(tolerance) of its size, or what it would gain be lost in the rounding of J. `size` is that
+// of theta_i or of its way from the start. One evaluation a parameter, at the end of a walk; more
+// than 64 parameters are not looked at.
+template <class Parameters, class Obj, class Scalar = typename Parameters::Scalar>
+EIGEN_DONT_INLINE bool each_settled(Obj& objective, Argument<Parameters> theta,
+                                    Argument<Parameters> start, Argument<Parameters> gradient,
+                                    const Scalar& loss, Scalar tolerance) {
+  using std::abs;
+  using std::sqrt;
+  const Scalar rounding = std::numeric_limits<Scalar>::epsilon() * abs(loss);
+  if (theta.size() > 64) return true;
+  Parameters probe = theta;
+  Parameters there(theta.size());
+  for (Eigen::Index i = 0; i < theta.size(); ++i) {
+    const Scalar slope = abs(gradient(i));
+    const Scalar size = (std::max)(abs(theta(i)), abs(theta(i) - start(i)));
+    const Scalar unit = size > 0 ? size : Scalar(1);
+    Scalar step = Scalar(1e-4L) * unit;
+    for (int side = 0; side < 2; ++side, step = -step) {
+      probe(i) = theta(i) + step;
+      const Scalar value = objective(std::as_const(probe), there);
+      if (!is_finite(value) || !is_finite(there(i))) continue;
+      const Scalar curvature = (there(i) - gradient(i)) / (probe(i) - theta(i));
+      const bool small = slope <= curvature * sqrt(tolerance) * size;
+      const bool lost = slope * slope <= curvature * rounding || slope * unit <= rounding;
+      if (value < loss - tolerance * abs(loss) || (!small && !lost)) return false;
+      break;
+    }
+    probe(i) = theta(i);
+  }
+  return true;
 }
 
 // True to go on; an observer that returns nothing always goes on.
@@ -230,6 +272,7 @@ EIGEN_DONT_INLINE Minimum<Parameters> descend(const Options& options, Obj& objec
   Parameters gradient(start.size());
   Scalar loss(0);
   NormOf<Scalar> norm{Scalar(0)};
+  [[maybe_unused]] Eigen::Index next_look = 0;  // at each parameter
   for (Eigen::Index taken = 0;; ++taken) {
     Scalar next_loss = objective(next, gradient);
     const Scalar square = squared_norm(gradient);
@@ -263,8 +306,15 @@ EIGEN_DONT_INLINE Minimum<Parameters> descend(const Options& options, Obj& objec
     if constexpr (DetectsUnbounded<Obj>) {
       if (taken == 0) finish(objective.unbounded(), Status::unbounded, 0);
     }
-    const Mask settled =
-        converged(objective, next, gradient, loss, norm, options.gradient_tolerance);
+    Mask settled = converged(objective, next, gradient, loss, norm, options.gradient_tolerance);
+    if constexpr (Real<Scalar> && !HasMismatch<Obj, Parameters>) {
+      if (settled && norm > 0) {
+        settled = taken >= next_look &&
+                  each_settled<Parameters>(objective, next, start, gradient, loss,
+                                           relative_tolerance<Scalar>(options.gradient_tolerance));
+        if (!settled && taken >= next_look) next_look = 2 * taken + 1;
+      }
+    }
     if (!go_on || taken >= options.max_iterations || any(settled)) {
       if (!go_on) finish(active, Status::stopped, taken);
       finish(active & settled, Status::converged, taken);

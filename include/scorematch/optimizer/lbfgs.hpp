@@ -149,7 +149,7 @@ class LbfgsWalk {
         objective_(objective),
         pairs_(start.size(), options.history),
         direction_(start.size()),
-        travelled_(Parameters::Zero(start.size())),
+        start_(here.theta),
         tolerance_((std::max)(static_cast<Scalar>(options.gradient_tolerance), attainable)) {
     evaluate(here);
     lowest_ = here.loss;
@@ -171,7 +171,7 @@ class LbfgsWalk {
     const Scalar left = -slope_ / 2;
     const bool close = is_level() && left <= (is_flat() ? tolerance_ : epsilon) * size();
     in_a_row_ = close ? in_a_row_ + 1 : 0;
-    return (in_a_row_ >= 2 || is_zero(left)) && matches();
+    return is_zero(left) ? matches() : in_a_row_ >= 2 && matches() && each_settled();
   }
 
   // Finds `next`; false where there is no acceptable step, or where the last ones only went to and
@@ -189,7 +189,8 @@ class LbfgsWalk {
   // scale tells the decrease that is left.
   bool settled() {
     const Scalar left = pairs_.scale() / 2 * here.gradient.squaredNorm();
-    return (in_a_row_ > 0 || (is_flat() && is_level() && left <= tolerance_ * size())) && matches();
+    return (in_a_row_ > 0 || (is_flat() && is_level() && left <= tolerance_ * size())) &&
+           matches() && (HasMismatch<Obj, Parameters> || each_parameter_settled());
   }
 
   void move() {
@@ -197,7 +198,7 @@ class LbfgsWalk {
     here.theta = next.theta - here.theta;
     here.gradient = next.gradient - here.gradient;
     pairs_.add(here.theta, here.gradient);
-    travelled_ += here.theta;
+    if (steps_to_look_ > 0) --steps_to_look_;
     std::swap(here, next);
     without_gain_ = here.loss < lowest_ ? 0 : without_gain_ + 1;
     lowest_ = (std::min)(lowest_, here.loss);
@@ -251,7 +252,7 @@ class LbfgsWalk {
       const Scalar zero = attainable * attainable / 2 * pairs_.curvature_along(size);
       return left <= zero && here.loss >= 0 && here.loss <= zero;
     };
-    return within(here.theta) || (here.loss <= 4 * left && within(travelled_));
+    return within(here.theta) || (here.loss <= 4 * left && within(here.theta - start_));
   }
 
   bool matches() {
@@ -260,6 +261,26 @@ class LbfgsWalk {
                                          std::sqrt(tolerance_));
     } else {
       return true;
+    }
+  }
+
+  bool each_parameter_settled() {
+    return detail::each_settled<Parameters>(coordinates, here.theta, start_, here.gradient,
+                                            here.loss, tolerance_);
+  }
+
+  // Has each parameter arrived, where there is no mismatch to tell? If not, H has not seen the one
+  // that did not: it is forgotten, and no other look taken for some steps.
+  bool each_settled() {
+    if constexpr (HasMismatch<Obj, Parameters>) {
+      return true;
+    } else {
+      if (steps_to_look_ > 0) return false;
+      if (each_parameter_settled()) return true;
+      pairs_.clear();
+      in_a_row_ = 0;
+      steps_to_look_ = 5;
+      return false;
     }
   }
 
@@ -298,10 +319,11 @@ class LbfgsWalk {
   Obj& objective_;
   SecantPairs<Parameters> pairs_;
   Parameters direction_;
-  Parameters travelled_;  // from the start
+  Parameters start_;
   Scalar tolerance_;
-  Scalar slope_{0};   // along the direction
-  int in_a_row_ = 0;  // the last iterations that were close to a minimum
+  Scalar slope_{0};        // along the direction
+  int steps_to_look_ = 0;  // at each parameter again
+  int in_a_row_ = 0;       // the last iterations that were close to a minimum
   Scalar lowest_{0};
   int without_gain_ = 0;  // steps since the lowest loss
 };
