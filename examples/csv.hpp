@@ -246,8 +246,8 @@ inline Names find_names(const Record& first, std::string_view comment, Header he
   }
   result.names.resize(width);
   for (std::size_t i = 0; i < width; ++i) {
-    // Not "x" + ...: g++ 12 warns of an overlap in that.
-    if (result.names[i].empty()) (result.names[i] = "x") += std::to_string(i + 1);
+    // Not "x" + ... or = "x": g++ 12 warns of an overlap in these.
+    if (result.names[i].empty()) result.names[i].append(1, 'x').append(std::to_string(i + 1));
   }
   return result;
 }
