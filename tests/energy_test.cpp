@@ -226,3 +226,50 @@ TEST_CASE("energies that are not finite") {
   CHECK(contains(message_of([&] { family.distribution(theta).score(Eigen::VectorXd::Zero(3)); }),
                  "x is 3 x 1; expected 2 x 1"));
 }
+
+TEST_CASE("an index that x or theta does not have is an error, not another number") {
+  Rng rng(6);
+  const Eigen::Matrix2Xd samples = normals<double, 2>(2, 20, rng);
+  const auto reading = [](Eigen::Index of_x, Eigen::Index of_theta) {
+    return [=](const auto& x, const auto& theta) {
+      return -x.squaredNorm() * exp(theta(0)) + x[of_x] * theta(of_theta);
+    };
+  };
+  const auto check = [&](const auto& family, const auto& loss, const std::string& expected) {
+    const auto call = [&] { sm::fit(family, loss, sm::Lbfgs{}, samples); };
+    CHECK(contains(message_of(call), expected));
+  };
+  const auto check_all = [&](const auto& family, const std::string& expected) {
+    check(family, sm::ScoreMatchingLoss{}, expected);
+    check(family, sm::SlicedScoreMatchingLoss{}, expected);
+    check(family, sm::DenoisingScoreMatchingLoss{.sigma = 0.1}, expected);
+    const auto density = family.distribution(family.start());
+    const Eigen::Vector2d x(1, 2);
+    CHECK(contains(message_of([&] { density.score(x); }), expected));
+    CHECK(contains(message_of([&] { density.laplacian(x); }), expected));
+    CHECK(contains(message_of([&] { density.unnormalized_log_density(x); }), expected));
+  };
+  const Eigen::Vector3d theta(0.1, 0.2, 0.3);
+  const Eigen::VectorXd dynamic = theta;
+  const std::string of_theta =
+      "reads theta(3), where theta has 3 entries; expected an index from 0 to 2";
+  const std::string of_x = "reads x(2), where x has 2 entries; expected an index from 0 to 1";
+  check_all(sm::energy_family<2>(reading(0, 3), theta), of_theta);
+  check_all(sm::energy_family<2>(reading(0, 3), dynamic), of_theta);
+  check_all(sm::energy_family(reading(0, 3), dynamic, 2), of_theta);
+  check_all(sm::energy_family<2>(reading(2, 0), theta), of_x);
+  check_all(sm::energy_family(reading(2, 0), dynamic, 2), of_x);
+  check_all(sm::energy_family<2>(reading(0, -1), theta), "reads theta(-1)");
+  CHECK(message_of([&] {
+          sm::fit(sm::energy_family<2>(reading(1, 2), theta), sm::ScoreMatchingLoss{},
+                  sm::Lbfgs{.max_iterations = 3}, samples);
+        }) == "no exception");
+  // A column is a vector of its own as well: copied, changed, cut.
+  auto copy = sm::variables<sm::Dual<double, 2>>(Eigen::Vector2d(1, 2));
+  copy(1) = 3;
+  const auto other = copy;
+  CHECK(other(1).value == 3);
+  CHECK((copy.head<1>() + other.tail<1>())(0).value == 4);
+  const Eigen::Matrix<sm::Dual<double, 2>, Eigen::Dynamic, 1> plain = other;
+  CHECK(plain.sum().value == 4);
+}

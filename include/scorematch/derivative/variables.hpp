@@ -2,6 +2,7 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/number.hpp>
 #include <scorematch/derivative/taylor2.hpp>
 #include <scorematch/detail/require.hpp>
@@ -16,11 +17,14 @@ namespace scorematch {
 /// the coordinates first, first + 1, ... of x, X::Variables of them or as many as there are; the
 /// others are constants. Several passes then differentiate a vector of any length.
 ///
+/// The result is an Eigen::Matrix of one column. An index out of its range is an error.
+///
 /// **Allocation** none where x has a fixed size.
 template <ForwardNumber X, DenseExpression Point>
-Eigen::Matrix<X, Point::RowsAtCompileTime, 1> variables(const Point& x, Eigen::Index first = 0) {
+detail::Column<Eigen::Matrix<X, Point::RowsAtCompileTime, 1>> variables(const Point& x,
+                                                                        Eigen::Index first = 0) {
   using T = typename X::Inner;
-  Eigen::Matrix<X, Point::RowsAtCompileTime, 1> result(x.rows());
+  detail::Column<Eigen::Matrix<X, Point::RowsAtCompileTime, 1>> result(x.rows());
   for (Eigen::Index i = 0; i < x.rows(); ++i) {
     result(i) = i >= first && i < first + X::Variables
                     ? X::variable(T(x(i)), static_cast<int>(i - first))
@@ -33,12 +37,12 @@ Eigen::Matrix<X, Point::RowsAtCompileTime, 1> variables(const Point& x, Eigen::I
 ///
 /// **Errors** std::invalid_argument where v has another size than x.
 template <class T, DenseExpression Point, DenseExpression Direction>
-Eigen::Matrix<Taylor2<T>, Point::RowsAtCompileTime, 1> variables_along(const Point& x,
-                                                                       const Direction& v) {
+detail::Column<Eigen::Matrix<Taylor2<T>, Point::RowsAtCompileTime, 1>> variables_along(
+    const Point& x, const Direction& v) {
   if (v.size() != x.rows()) {
     detail::fail("the direction v has ", v.size(), " entries; expected ", x.rows(), ", as x has");
   }
-  Eigen::Matrix<Taylor2<T>, Point::RowsAtCompileTime, 1> result(x.rows());
+  detail::Column<Eigen::Matrix<Taylor2<T>, Point::RowsAtCompileTime, 1>> result(x.rows());
   for (Eigen::Index i = 0; i < x.rows(); ++i) {
     result(i) = Taylor2<T>::variable(T(x(i)), T(v(i)));
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/differentiate.hpp>
 #include <scorematch/detail/require.hpp>
 
@@ -35,7 +36,7 @@ class UnnormalizedDensity {
   /// log p(x) up to a constant.
   template <SamplesOf<Scalar, Dim> X>
   Scalar unnormalized_log_density(const X& x) const {
-    return static_cast<Scalar>(energy_(checked(x), parameters_));
+    return static_cast<Scalar>(energy_(detail::Column<Vector>(checked(x)), parameters_));
   }
 
   /// Gradient in x of log p.
@@ -65,7 +66,7 @@ class UnnormalizedDensity {
   }
 
   Energy energy_;
-  Parameters parameters_;
+  detail::Column<Parameters, detail::ColumnOf::theta> parameters_;
   Eigen::Index dimension_;
 };
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <scorematch/concepts.hpp>
+#include <scorematch/derivative/column.hpp>
+#include <scorematch/derivative/dual.hpp>
 #include <scorematch/derivative/forward_laplacian.hpp>
 #include <scorematch/derivative/functions.hpp>
 #include <scorematch/detail/require.hpp>
@@ -15,16 +17,38 @@
 
 namespace scorematch {
 
+namespace detail {
+
+template <class T, int Size>
+using NumbersOf = Column<Eigen::Matrix<T, Size, 1>>;
+
+// x in numbers whose derivatives are T.
+template <class T, int Dim>
+using PointInNumbers = NumbersOf<ForwardLaplacian<T, pass_width<Dim>>, Dim>;
+
+}  // namespace detail
+
+/// A callable whose x need not be plain: `const auto& x`, not `const Eigen::Vector2d& x`.
+template <class E, class Scalar, int Dim, int ParameterCount>
+concept TakesAnyX = requires(const E& energy, const detail::PointInNumbers<Scalar, Dim>& x,
+                             const Eigen::Matrix<Scalar, ParameterCount, 1>& theta) {
+  ForwardLaplacian<Scalar, detail::pass_width<Dim>>(energy(x, theta));
+};
+
+/// A callable whose theta need not be plain: `const auto& theta`, not `const Eigen::Vector2d&`.
+template <class E, class Scalar, int Dim, int ParameterCount>
+concept TakesAnyTheta = requires(const E& energy,
+                                 const detail::PointInNumbers<Dual<Scalar, 1>, Dim>& x,
+                                 const detail::NumbersOf<Dual<Scalar, 1>, ParameterCount>& theta) {
+  energy(x, theta);
+};
+
 /// A generic callable `energy(x, theta)` that returns log p_theta(x) up to a constant (minus an
 /// energy in the physicist's sense): x and theta are Eigen columns of numbers that it must not ask
 /// to be plain.
-template <class Energy, class Scalar, int Dim, int ParameterCount>
-concept EnergyFunction = std::copy_constructible<Energy> &&
-    requires(const Energy& energy,
-             const Eigen::Matrix<ForwardLaplacian<Scalar, detail::pass_width<Dim>>, Dim, 1>& x,
-             const Eigen::Matrix<Scalar, ParameterCount, 1>& theta) {
-  ForwardLaplacian<Scalar, detail::pass_width<Dim>>(energy(x, theta));
-};
+template <class E, class Scalar, int Dim, int ParameterCount>
+concept EnergyFunction = std::copy_constructible<E> && TakesAnyX<E, Scalar, Dim, ParameterCount> &&
+    TakesAnyTheta<E, Scalar, Dim, ParameterCount>;
 
 /// The densities exp(energy(x, theta)) / Z(theta), Z unknown, of one callable that the user writes.
 ///
@@ -34,8 +58,10 @@ concept EnergyFunction = std::copy_constructible<Energy> &&
 /// **Shapes** x Dim, theta ParameterCount; either may be Eigen::Dynamic.
 ///
 /// **Errors** std::invalid_argument for a start that is empty or not finite, and for a dimension
-/// below 1. An energy that is not finite at a sample and the start is found by the loss, which
-/// names the sample; elsewhere it is the edge of the domain of theta, where the loss is infinite.
+/// below 1. An energy that reads an entry which x or theta does not have, found in the first
+/// evaluation of a fit, or of a distribution. An energy that is not finite at a sample and the
+/// start is found by the loss, which names the sample; elsewhere it is the edge of the domain of
+/// theta, where the loss is infinite.
 ///
 /// **Allocation** none for fixed sizes, beyond what the callable itself does.
 ///
@@ -103,6 +129,7 @@ class EnergyFamily
 /// `energy_family<2>(energy, Eigen::Vector3d(...))`: the family of a callable on R^2 with three
 /// parameters, whose fits set out from the given point.
 template <int Dim, class Energy, DenseExpression Start>
+requires EnergyFunction<Energy, typename Start::Scalar, Dim, Start::RowsAtCompileTime>
 auto energy_family(Energy energy, const Start& start) {
   return EnergyFamily<typename Start::Scalar, Dim, Start::RowsAtCompileTime, Energy>(
       std::move(energy), start);
@@ -110,6 +137,7 @@ auto energy_family(Energy energy, const Start& start) {
 
 /// The same where the dimension is known at run time only.
 template <class Energy, DenseExpression Start>
+requires EnergyFunction<Energy, typename Start::Scalar, Eigen::Dynamic, Start::RowsAtCompileTime>
 auto energy_family(Energy energy, const Start& start, Eigen::Index dimension) {
   return EnergyFamily<typename Start::Scalar, Eigen::Dynamic, Start::RowsAtCompileTime, Energy>(
       std::move(energy), start, dimension);

@@ -3,6 +3,7 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/data/sample_set.hpp>
+#include <scorematch/derivative/column.hpp>
 #include <scorematch/detail/random.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/family/local_frame.hpp>
@@ -108,7 +109,7 @@ class RandomizedObjective {
   /// vectors of the kind that a fit will meet; without batches, with those.
   void check_start(const Parameters& start) {
     const detail::RandomNumbers before = random_;
-    const Parameters& theta = frame_.centered(start);
+    const detail::Column<Parameters, detail::ColumnOf::theta> theta(frame_.centered(start));
     const auto loss = term();
     for (Eigen::Index first = 0; first < samples_.size(); first += size()) {
       if (stochastic()) {

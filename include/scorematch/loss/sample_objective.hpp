@@ -2,6 +2,7 @@
 
 #include <scorematch/concepts.hpp>
 #include <scorematch/data/sample_set.hpp>
+#include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/dual.hpp>
 #include <scorematch/detail/require.hpp>
 #include <scorematch/family/local_frame.hpp>
@@ -178,7 +179,7 @@ class SampleObjective {
 
   /// Throws where the loss of a sample is not finite at `start`.
   void check_start(const Parameters& start) {
-    const Parameters& theta = frame_.centered(start);
+    const detail::Column<Parameters, detail::ColumnOf::theta> theta(frame_.centered(start));
     for (Eigen::Index j = 0; j < samples_.size(); ++j) {
       detail::require_finite_loss(loss_of(j, theta), samples_.samples(), j);
     }
