@@ -263,21 +263,27 @@ TEST_CASE("a fit knows no unit") {
   const Eigen::MatrixXd samples = on_grid(random_samples(2, 100, rng));
   const sm::PairwiseGaussianFamily<double> gaussian(2);
   const sm::PhiFourFamily<double> lattice(2, sm::ring(2));
-  const auto here = fitted(gaussian, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, samples);
-  const auto quartic = fitted(lattice, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, samples);
-  for (const double scale : {0x1p-40, 0x1p-20, 0x1p20, 0x1p40}) {
-    CAPTURE(scale);
-    const auto there = fitted(gaussian, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, scale * samples);
-    Eigen::VectorXd units(5);
-    units << scale, scale, Eigen::Vector3d::Constant(scale * scale);
-    CHECK(there.status == here.status);
-    CHECK(relative_difference(there.parameters.cwiseProduct(units), here.parameters) < 1e-12);
-    const auto moved = fitted(lattice, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, scale * samples);
-    const Eigen::Vector3d of_lattice(scale * scale, scale * scale, std::pow(scale, 4));
-    CHECK(moved.status == quartic.status);
-    CHECK(relative_difference(moved.parameters.cwiseProduct(of_lattice), quartic.parameters) <
-          1e-12);
-  }
+  const auto check = [&](const auto& optimizer, double tolerance) {
+    const auto here = fitted(gaussian, sm::ScoreMatchingLoss{}, optimizer, samples);
+    const auto quartic = fitted(lattice, sm::ScoreMatchingLoss{}, optimizer, samples);
+    for (const double scale : {0x1p-40, 0x1p-20, 0x1p20, 0x1p40}) {
+      CAPTURE(scale);
+      const auto there = fitted(gaussian, sm::ScoreMatchingLoss{}, optimizer, scale * samples);
+      Eigen::VectorXd units(5);
+      units << scale, scale, Eigen::Vector3d::Constant(scale * scale);
+      CHECK(there.status == here.status);
+      CHECK(relative_difference(there.parameters.cwiseProduct(units), here.parameters) < tolerance);
+      const auto moved = fitted(lattice, sm::ScoreMatchingLoss{}, optimizer, scale * samples);
+      CHECK(there.iterations == here.iterations);
+      CHECK(moved.iterations == quartic.iterations);
+      const Eigen::Vector3d of_lattice(scale * scale, scale * scale, std::pow(scale, 4));
+      CHECK(moved.status == quartic.status);
+      CHECK(relative_difference(moved.parameters.cwiseProduct(of_lattice), quartic.parameters) <
+            tolerance);
+    }
+  };
+  check(sm::ClosedForm{}, 1e-12);
+  check(sm::Lbfgs{}, 1e-9);
 }
 
 TEST_CASE("value and gradient of a centered objective are those of the definition") {

@@ -117,7 +117,8 @@ class SemidefiniteSolution {
   // The largest difference of `theta` from x, each coordinate in units of the terms that its own
   // equation balances, and without what the null space has of it. No coordinate is measured by
   // another one: a stiff parameter would hide a soft one. Infinity where theta is far out of range.
-  Scalar distance(const Vector& theta) const {
+  template <class Theta>
+  Scalar distance(const Theta& theta) const {
     using std::abs;
     Scalar largest(0);
     for (Eigen::Index k = 0; k < theta.size(); ++k) {

@@ -21,9 +21,9 @@ namespace scorematch {
 /// **Math** J(theta) = 1/2 theta'^T Gamma' theta' + g' . theta' + c with theta' = `enter`(theta):
 /// the parameters of the density of x - center(), Gamma' and g' those of such samples.
 ///
-/// Optimizers that adapt walk in theta', in its `scales()` (`HasLocalCoordinates`): there the same
-/// samples elsewhere are the same problem, and the numbers that cancel far from the origin do not
-/// meet.
+/// Optimizers that adapt walk in theta', in its local coordinates (`HasLocalCoordinates`): there
+/// the same samples elsewhere are the same problem, and the numbers that cancel far from the origin
+/// do not meet.
 ///
 /// **Errors**, **Cost** as of `QuadraticObjective`, and O(K) for theta', O(K^2) once. No allocation
 /// after construction, other than for the accessors and `unidentifiable`. For an objective of a
@@ -41,8 +41,9 @@ class CenteredObjective {
   CenteredObjective(const F& family, const QuadraticForm<Scalar, ParameterCount>& form,
                     const Vector& origin)
       : statistics_(family.statistics()),
-        center_(center_of(statistics_, form, origin)),
-        within_(moved(statistics_, form, origin, center_)),
+        origin_(origin),
+        middle_(middle_of(statistics_, form)),
+        within_(moved(statistics_, form, middle_)),
         local_(family.parameter_count()) {}
 
   /// J(theta); infinity where it overflows.
@@ -55,7 +56,7 @@ class CenteredObjective {
   Scalar operator()(const Parameters& theta, Parameters& gradient) const {
     auto&& local = local_of(theta);
     const Scalar value = within_(local, gradient);
-    statistics_.pull_back(gradient, Vector(-center_));
+    pull_back(gradient);
     return value;
   }
 
@@ -96,6 +97,9 @@ class CenteredObjective {
   /// As of `within()`, at `enter`(theta).
   Scalar mismatch(const Parameters& theta) const { return within_.mismatch(local_of(theta)); }
 
+  /// The mismatch in local coordinates, of which the rounding of theta far away takes nothing.
+  Scalar local_mismatch(const Parameters& u) const { return within_.local_mismatch(u); }
+
   /// As of `QuadraticObjective`.
   Parameters scales() const { return detail::scales_of(quadratic()); }
 
@@ -105,7 +109,7 @@ class CenteredObjective {
     for (int side = 0; side < 2; ++side) {
       for (Eigen::Index k = 0; k < result.cols(); ++k) {
         auto column = result.col(k);
-        statistics_.pull_back(column, Vector(-center_));
+        pull_back(column);
       }
       result.transposeInPlace();
     }
@@ -113,18 +117,18 @@ class CenteredObjective {
   }
   Parameters linear() const {
     Parameters result = within_.linear();
-    statistics_.pull_back(result, Vector(-center_));
+    pull_back(result);
     return result;
   }
   Scalar constant() const { return within_.constant(); }
 
   /// The middle of the samples.
-  const Vector& center() const { return center_; }
+  Vector center() const { return origin_ + middle_; }
   /// J as a function of theta'.
   const QuadraticObjective<Scalar, ParameterCount>& within() const { return within_; }
   Eigen::Index parameter_count() const { return within_.parameter_count(); }
 
-  /// Local coordinates: u_k = theta'_k / within().scales()_k.
+  /// Local coordinates: those of `within()` at theta'.
   Scalar local(const Parameters& u, Parameters& gradient) const {
     return within_.local(u, gradient);
   }
@@ -136,9 +140,15 @@ class CenteredObjective {
   }
 
   /// Overwrites theta with theta'.
-  void enter(Parameters& theta) const { statistics_.translate(theta, Vector(-center_)); }
+  void enter(Parameters& theta) const {
+    statistics_.translate(theta, Vector(-origin_));
+    statistics_.translate(theta, Vector(-middle_));
+  }
   /// Overwrites theta' with theta.
-  void leave(Parameters& theta) const { statistics_.translate(theta, center_); }
+  void leave(Parameters& theta) const {
+    statistics_.translate(theta, middle_);
+    statistics_.translate(theta, origin_);
+  }
 
  private:
   using Statistics = typename F::Statistics;
@@ -147,17 +157,24 @@ class CenteredObjective {
   };
   static constexpr bool fixed = ParameterCount != Eigen::Dynamic;
 
-  static Vector center_of(const Statistics& statistics,
-                          const QuadraticForm<Scalar, ParameterCount>& form, const Vector& origin) {
-    const Vector middle = origin + statistics.middle(form.quadratic(), form.linear());
-    return middle.allFinite() ? middle : origin;
+  static Vector middle_of(const Statistics& statistics,
+                          const QuadraticForm<Scalar, ParameterCount>& form) {
+    const Vector middle = statistics.middle(form.quadratic(), form.linear());
+    return middle.allFinite() ? middle : Vector(Vector::Zero(middle.size()));
   }
 
   static QuadraticForm<Scalar, ParameterCount> moved(const Statistics& statistics,
                                                      QuadraticForm<Scalar, ParameterCount> form,
-                                                     const Vector& origin, const Vector& center) {
-    form.translate(statistics, Vector(center - origin));
+                                                     const Vector& middle) {
+    form.translate(statistics, middle);
     return form;
+  }
+
+  // From a gradient by theta' that by theta.
+  template <class Gradient>
+  void pull_back(Gradient& gradient) const {
+    statistics_.pull_back(gradient, Vector(-middle_));
+    statistics_.pull_back(gradient, Vector(-origin_));
   }
 
   std::conditional_t<fixed, Parameters, Parameters&> local_of(const Parameters& theta) const {
@@ -173,7 +190,9 @@ class CenteredObjective {
   }
 
   Statistics statistics_;
-  Vector center_;
+  // Apart: their sum would be rounded by more than the samples' middle is.
+  Vector origin_;
+  Vector middle_;
   QuadraticObjective<Scalar, ParameterCount> within_;
   [[no_unique_address]] mutable std::conditional_t<fixed, Nothing, Parameters> local_;
 };

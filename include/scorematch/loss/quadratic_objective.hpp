@@ -56,7 +56,11 @@ class QuadraticObjective {
       : quadratic_(form.quadratic()),
         linear_(form.linear()),
         constant_(form.constant()),
-        solution_(quadratic_, Parameters(-linear_)) {}
+        unit_(detail::scales_of(quadratic_)),
+        solution_(quadratic_, Parameters(-linear_)) {
+    const Scalar size = linear_.cwiseProduct(unit_).cwiseAbs().maxCoeff();
+    if (size > 0 && size <= (std::numeric_limits<Scalar>::max)()) unit_ *= size;
+  }
 
   Eigen::Index parameter_count() const { return linear_.size(); }
 
@@ -101,16 +105,31 @@ class QuadraticObjective {
   /// each parameter in units of the terms that its own equation balances, whatever the units of
   /// this and the other ones. Directions that are not determined do not count.
   Scalar mismatch(const Parameters& theta) const { return solution_.distance(theta); }
-
-  /// Local coordinates (`HasLocalCoordinates`): u_k = theta_k / scales()_k.
-  Scalar local(const Parameters& u, Parameters& gradient) const {
-    const Parameters unit = scales();
-    const Scalar value = (*this)(Parameters(u.cwiseProduct(unit)), gradient);
-    gradient.array() *= unit.array();
-    return value;
+  /// The same in local coordinates.
+  Scalar local_mismatch(const Parameters& u) const {
+    return solution_.distance(u.cwiseProduct(unit_));
   }
-  Parameters to_local(const Parameters& theta) const { return theta.cwiseQuotient(scales()); }
-  Parameters from_local(const Parameters& u) const { return u.cwiseProduct(scales()); }
+
+  /// Local coordinates (`HasLocalCoordinates`): u_k = theta_k sqrt(Gamma_kk) / Y without units, Y
+  /// the largest |g_k| / sqrt(Gamma_kk).
+  Scalar local(const Parameters& u, Parameters& gradient) const {
+    // The same loops with R, of unit diagonal, in place of Gamma.
+    Scalar linear_part(0);
+    for (Eigen::Index k = 0; k < u.size(); ++k) gradient(k) = unit_(k) * linear_(k);
+    Scalar twice(0);
+    for (Eigen::Index k = 0; k < u.size(); ++k) linear_part += u(k) * gradient(k);
+    for (Eigen::Index k = 0; k < u.size(); ++k) {
+      const Scalar theta = unit_(k) * u(k);
+      for (Eigen::Index i = 0; i < u.size(); ++i) {
+        gradient(i) += unit_(i) * (quadratic_(i, k) * theta);
+      }
+    }
+    for (Eigen::Index k = 0; k < u.size(); ++k) twice += u(k) * gradient(k);
+    const Scalar value = (linear_part + twice) / 2 + constant_;
+    return value - value == 0 ? value : std::numeric_limits<Scalar>::infinity();
+  }
+  Parameters to_local(const Parameters& theta) const { return theta.cwiseQuotient(unit_); }
+  Parameters from_local(const Parameters& u) const { return u.cwiseProduct(unit_); }
 
   /// A typical size of a change of each parameter: 1 / sqrt(Gamma_kk), and 1 where Gamma_kk is 0.
   Parameters scales() const { return detail::scales_of(quadratic_); }
@@ -130,6 +149,7 @@ class QuadraticObjective {
   Matrix quadratic_;
   Parameters linear_;
   Scalar constant_;
+  Parameters unit_;  // a change of one in local coordinates
   Solution solution_;
 };
 

@@ -256,7 +256,9 @@ class LbfgsWalk {
   }
 
   bool matches() {
-    if constexpr (HasMismatch<Obj, Parameters>) {
+    if constexpr (requires { objective_.local_mismatch(here.theta); }) {
+      return objective_.local_mismatch(here.theta) <= std::sqrt(tolerance_);
+    } else if constexpr (HasMismatch<Obj, Parameters>) {
       return detail::matches<Parameters>(objective_, coordinates.leave(here.theta),
                                          std::sqrt(tolerance_));
     } else {
