@@ -13,6 +13,7 @@ namespace {
 
 using scorematch::detail::for_each_entry;
 using scorematch::detail::for_each_index;
+using scorematch::detail::for_each_place;
 
 template <int d>
 void check_indices() {
@@ -47,6 +48,25 @@ TEST_CASE("a loop over entries visits each once, in order") {
   [&]<int... k>(std::integer_sequence<int, k...>) { (check_entries<k + 1>(k + 1), ...); }
   (std::make_integer_sequence<int, 40>{});
   for (Eigen::Index n = 0; n < 40; ++n) check_entries<Eigen::Dynamic>(n);
+}
+
+template <class T, int n>
+void check_places() {
+  int count = 0;
+  for_each_place<T, n>([&](int i) SCOREMATCH_INLINE {
+    CHECK(i == count);
+    ++count;
+  });
+  CHECK(count == n);
+}
+
+TEST_CASE("a loop over the places of an array visits each once, in order") {
+  struct Number {};
+  [&]<int... k>(std::integer_sequence<int, k...>) {
+    (check_places<double, k + 1>(), ...);
+    (check_places<Number, k + 1>(), ...);
+  }
+  (std::make_integer_sequence<int, 12>{});
 }
 
 }  // namespace

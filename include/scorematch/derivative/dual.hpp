@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/derivative/number.hpp>
+#include <scorematch/detail/unroll.hpp>
 
 #include <array>
 #include <cstddef>
@@ -43,7 +44,10 @@ class Dual : public detail::ForwardOperators<Dual<T, N>, T> {
   static Dual each(const Op& op, const Dual& x) {
     Dual result;
     result.value = op(x.value);
-    for (std::size_t i = 0; i < N; ++i) result.gradient[i] = op(x.gradient[i]);
+    detail::for_each_place<T, N>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.gradient[i] = op(x.gradient[i]);
+    });
     return result;
   }
 
@@ -51,16 +55,20 @@ class Dual : public detail::ForwardOperators<Dual<T, N>, T> {
   static Dual each(const Op& op, const Dual& x, const Dual& y) {
     Dual result;
     result.value = op(x.value, y.value);
-    for (std::size_t i = 0; i < N; ++i) result.gradient[i] = op(x.gradient[i], y.gradient[i]);
+    detail::for_each_place<T, N>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.gradient[i] = op(x.gradient[i], y.gradient[i]);
+    });
     return result;
   }
 
   static Dual product(const Dual& x, const Dual& y) {
     Dual result;
     result.value = x.value * y.value;
-    for (std::size_t i = 0; i < N; ++i) {
+    detail::for_each_place<T, N>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = x.value * y.gradient[i] + y.value * x.gradient[i];
-    }
+    });
     return result;
   }
 
@@ -68,25 +76,30 @@ class Dual : public detail::ForwardOperators<Dual<T, N>, T> {
     Dual result;
     result.value = x.value / y.value;
     const T inverse = 1 / y.value;
-    for (std::size_t i = 0; i < N; ++i) {
+    detail::for_each_place<T, N>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = (x.gradient[i] - result.value * y.gradient[i]) * inverse;
-    }
+    });
     return result;
   }
 
   Dual compose(const Derivatives<T>& phi) const {
     Dual result;
     result.value = phi.value;
-    for (std::size_t i = 0; i < N; ++i) result.gradient[i] = phi.first * gradient[i];
+    detail::for_each_place<T, N>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.gradient[i] = phi.first * gradient[i];
+    });
     return result;
   }
 
   static Dual compose(const Dual& x, const Dual& y, const PartialDerivatives<T>& phi) {
     Dual result;
     result.value = phi.value;
-    for (std::size_t i = 0; i < N; ++i) {
+    detail::for_each_place<T, N>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = phi.a * x.gradient[i] + phi.b * y.gradient[i];
-    }
+    });
     return result;
   }
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/derivative/number.hpp>
+#include <scorematch/detail/unroll.hpp>
 
 #include <array>
 #include <cstddef>
@@ -48,8 +49,14 @@ class ForwardCurvature : public detail::ForwardOperators<ForwardCurvature<T, Dim
   static ForwardCurvature each(const Op& op, const ForwardCurvature& x) {
     ForwardCurvature result;
     result.value = op(x.value);
-    for (std::size_t i = 0; i < Dim; ++i) result.gradient[i] = op(x.gradient[i]);
-    for (std::size_t i = 0; i < Dim; ++i) result.curvature[i] = op(x.curvature[i]);
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.gradient[i] = op(x.gradient[i]);
+    });
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.curvature[i] = op(x.curvature[i]);
+    });
     return result;
   }
 
@@ -57,19 +64,26 @@ class ForwardCurvature : public detail::ForwardOperators<ForwardCurvature<T, Dim
   static ForwardCurvature each(const Op& op, const ForwardCurvature& x, const ForwardCurvature& y) {
     ForwardCurvature result;
     result.value = op(x.value, y.value);
-    for (std::size_t i = 0; i < Dim; ++i) result.gradient[i] = op(x.gradient[i], y.gradient[i]);
-    for (std::size_t i = 0; i < Dim; ++i) result.curvature[i] = op(x.curvature[i], y.curvature[i]);
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.gradient[i] = op(x.gradient[i], y.gradient[i]);
+    });
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.curvature[i] = op(x.curvature[i], y.curvature[i]);
+    });
     return result;
   }
 
   static ForwardCurvature product(const ForwardCurvature& x, const ForwardCurvature& y) {
     ForwardCurvature result;
     result.value = x.value * y.value;
-    for (std::size_t i = 0; i < Dim; ++i) {
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = x.value * y.gradient[i] + y.value * x.gradient[i];
       result.curvature[i] =
           x.value * y.curvature[i] + y.value * x.curvature[i] + 2 * (x.gradient[i] * y.gradient[i]);
-    }
+    });
     return result;
   }
 
@@ -77,22 +91,24 @@ class ForwardCurvature : public detail::ForwardOperators<ForwardCurvature<T, Dim
     ForwardCurvature result;
     result.value = x.value / y.value;
     const T inverse = 1 / y.value;
-    for (std::size_t i = 0; i < Dim; ++i) {
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = (x.gradient[i] - result.value * y.gradient[i]) * inverse;
       result.curvature[i] = (x.curvature[i] - result.value * y.curvature[i] -
                              2 * (result.gradient[i] * y.gradient[i])) *
                             inverse;
-    }
+    });
     return result;
   }
 
   ForwardCurvature compose(const Derivatives<T>& phi) const {
     ForwardCurvature result;
     result.value = phi.value;
-    for (std::size_t i = 0; i < Dim; ++i) {
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = phi.first * gradient[i];
       result.curvature[i] = phi.first * curvature[i] + phi.second * (gradient[i] * gradient[i]);
-    }
+    });
     return result;
   }
 
@@ -100,13 +116,14 @@ class ForwardCurvature : public detail::ForwardOperators<ForwardCurvature<T, Dim
                                   const PartialDerivatives<T>& phi) {
     ForwardCurvature result;
     result.value = phi.value;
-    for (std::size_t i = 0; i < Dim; ++i) {
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = phi.a * x.gradient[i] + phi.b * y.gradient[i];
       result.curvature[i] = phi.a * x.curvature[i] + phi.b * y.curvature[i] +
                             phi.aa * (x.gradient[i] * x.gradient[i]) +
                             2 * (phi.ab * (x.gradient[i] * y.gradient[i])) +
                             phi.bb * (y.gradient[i] * y.gradient[i]);
-    }
+    });
     return result;
   }
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/derivative/number.hpp>
+#include <scorematch/detail/unroll.hpp>
 
 #include <Eigen/Core>
 
@@ -48,7 +49,10 @@ class ForwardLaplacian : public detail::ForwardOperators<ForwardLaplacian<T, Dim
   static ForwardLaplacian each(const Op& op, const ForwardLaplacian& x) {
     ForwardLaplacian result;
     result.value = op(x.value);
-    for (std::size_t i = 0; i < Dim; ++i) result.gradient[i] = op(x.gradient[i]);
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.gradient[i] = op(x.gradient[i]);
+    });
     result.laplacian = op(x.laplacian);
     return result;
   }
@@ -57,7 +61,10 @@ class ForwardLaplacian : public detail::ForwardOperators<ForwardLaplacian<T, Dim
   static ForwardLaplacian each(const Op& op, const ForwardLaplacian& x, const ForwardLaplacian& y) {
     ForwardLaplacian result;
     result.value = op(x.value, y.value);
-    for (std::size_t i = 0; i < Dim; ++i) result.gradient[i] = op(x.gradient[i], y.gradient[i]);
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.gradient[i] = op(x.gradient[i], y.gradient[i]);
+    });
     result.laplacian = op(x.laplacian, y.laplacian);
     return result;
   }
@@ -65,9 +72,10 @@ class ForwardLaplacian : public detail::ForwardOperators<ForwardLaplacian<T, Dim
   static ForwardLaplacian product(const ForwardLaplacian& x, const ForwardLaplacian& y) {
     ForwardLaplacian result;
     result.value = x.value * y.value;
-    for (std::size_t i = 0; i < Dim; ++i) {
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = x.value * y.gradient[i] + y.value * x.gradient[i];
-    }
+    });
     result.laplacian = x.value * y.laplacian + y.value * x.laplacian + 2 * dot(x, y);
     return result;
   }
@@ -76,9 +84,10 @@ class ForwardLaplacian : public detail::ForwardOperators<ForwardLaplacian<T, Dim
     ForwardLaplacian result;
     result.value = x.value / y.value;
     const T inverse = 1 / y.value;
-    for (std::size_t i = 0; i < Dim; ++i) {
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = (x.gradient[i] - result.value * y.gradient[i]) * inverse;
-    }
+    });
     result.laplacian = (x.laplacian - result.value * y.laplacian - 2 * dot(result, y)) * inverse;
     return result;
   }
@@ -86,7 +95,10 @@ class ForwardLaplacian : public detail::ForwardOperators<ForwardLaplacian<T, Dim
   ForwardLaplacian compose(const Derivatives<T>& phi) const {
     ForwardLaplacian result;
     result.value = phi.value;
-    for (std::size_t i = 0; i < Dim; ++i) result.gradient[i] = phi.first * gradient[i];
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
+      result.gradient[i] = phi.first * gradient[i];
+    });
     result.laplacian = phi.first * laplacian + phi.second * dot(*this, *this);
     return result;
   }
@@ -95,9 +107,10 @@ class ForwardLaplacian : public detail::ForwardOperators<ForwardLaplacian<T, Dim
                                   const PartialDerivatives<T>& phi) {
     ForwardLaplacian result;
     result.value = phi.value;
-    for (std::size_t i = 0; i < Dim; ++i) {
+    detail::for_each_place<T, Dim>([&](int k) SCOREMATCH_INLINE {
+      const auto i = std::size_t(k);
       result.gradient[i] = phi.a * x.gradient[i] + phi.b * y.gradient[i];
-    }
+    });
     result.laplacian = phi.a * x.laplacian + phi.b * y.laplacian + phi.aa * dot(x, x) +
                        2 * (phi.ab * dot(x, y)) + phi.bb * dot(y, y);
     return result;

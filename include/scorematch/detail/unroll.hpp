@@ -7,6 +7,7 @@
 
 #include <Eigen/Core>
 
+#include <type_traits>
 #include <utility>
 
 // After the parameters of a lambda: its body is put where it is called. A compiler would stop that
@@ -51,6 +52,17 @@ EIGEN_ALWAYS_INLINE void for_each_entry(const Vector& vector, Visit visit) {
     visit_each(0, size, visit, std::make_integer_sequence<int, size>());
   } else {
     for (Eigen::Index i = 0; i < vector.size(); ++i) visit(i);
+  }
+}
+
+// visit(i) for the places 0 to N - 1 of an array of T. Those of plain numbers are written out: an
+// array that a loop has gone over stays in memory, and so does every number made of it.
+template <class T, int N, class Visit>
+EIGEN_ALWAYS_INLINE void for_each_place(Visit visit) {
+  if constexpr (std::is_arithmetic_v<T> && N <= 8) {
+    visit_each(0, N, visit, std::make_integer_sequence<int, N>());
+  } else {
+    for (int i = 0; i < N; ++i) visit(i);
   }
 }
 
