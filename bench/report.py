@@ -37,6 +37,7 @@ class Target:
 TARGETS = [
     Target("fixed", "fixed", "hand-written", {"2": 1.10, "3": 1.15, "4": 1.15, "6": 1.15, "8": 1.15},
            label="fit, Dim = {}"),
+    Target("contexts", "context", "hand-written", {"*": 1.25}, label="{}"),
     Target("dynamic", "dynamic", "eigen-product",
            {d + scalar: limit for scalar in ("", "-float")
             for d, limit in (("64", 4.5), ("256", 3.5), ("512", 3.0), ("1024", 3.0))},

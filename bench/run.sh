@@ -11,8 +11,8 @@ need g++ g++ clang++ clang cmake cmake ninja ninja-build eigen3/Eigen/Core libei
   benchmark/benchmark.h libbenchmark-dev ceres/ceres.h libceres-dev gnuplot gnuplot-nox python3 python3
 
 case "${1:-}" in
-  --quick) min_time=0.001 repetitions=1 compilations=1 results=build/bench/quick docs= ;;
-  "") min_time=0.05 repetitions=11 compilations=9 results=build/bench/full docs=docs ;;
+  --quick) min_time=0.001 repetitions=1 compilations=1 contexts=1 results=build/bench/quick docs= ;;
+  "") min_time=0.05 repetitions=11 compilations=9 contexts=11 results=build/bench/full docs=docs ;;
   *) echo "usage: sh bench/run.sh [--quick]" >&2; exit 2 ;;
 esac
 
@@ -50,6 +50,7 @@ for preset in bench-gcc bench-clang; do
 done
 for pair in bench-gcc:g++ bench-clang:clang++; do
   python3 bench/compile_time.py "${pair#*:}" "$eigen" $compilations "$results/${pair%:*}/compile_time.json"
+  python3 bench/contexts.py "${pair#*:}" "$eigen" $contexts "$results/${pair%:*}/contexts.json"
 done
 [ -z "$docs" ] || sh bench/peers/run.sh "$results"
 python3 bench/report.py "$results" ${docs:+--docs "$docs"}
