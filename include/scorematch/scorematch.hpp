@@ -21,6 +21,7 @@
 #include <scorematch/distribution/student_t.hpp>
 #include <scorematch/distribution/truncated_gaussian.hpp>
 #include <scorematch/distribution/unnormalized_density.hpp>
+#include <scorematch/explain.hpp>
 #include <scorematch/family/differentiated.hpp>
 #include <scorematch/family/energy_family.hpp>
 #include <scorematch/family/exponential_family.hpp>

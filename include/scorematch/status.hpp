@@ -38,7 +38,8 @@ constexpr std::string_view to_string(Status status) noexcept {
 /// One sentence for people: what happened and what cures it.
 constexpr std::string_view explain(Status status) noexcept {
   switch (status) {
-    case Status::converged: return "converged: the gradient is within tolerance.";
+    case Status::converged:
+      return "converged: the gradient is within tolerance, or the minimum was computed exactly.";
     case Status::iteration_limit:
       return "iteration limit: the gradient is still above tolerance; allow more iterations, use a "
              "larger learning rate, or another optimizer. (A loss on mini-batches always ends "
@@ -54,12 +55,13 @@ constexpr std::string_view explain(Status status) noexcept {
       return "unbounded: the samples do not span all directions (a covariance or a matrix of "
              "statistics is singular: too few samples, or a constant or collinear coordinate or "
              "statistic), so the loss falls for ever and has no minimum; drop what is collinear, "
-             "collect more samples, or regularize with a ridge (a positive multiple of the "
-             "identity added to the covariance), a denoising sigma or an L1 penalty.";
+             "collect more samples, or regularize: a ridge (a positive multiple of the identity "
+             "added to the covariance), or DenoisingScoreMatchingLoss. explain(fit, family, loss, "
+             "samples) names what is constant or collinear.";
     case Status::ambiguous:
-      return "ambiguous: the gradient is within tolerance, but other parameters fit the samples as "
-             "well (collinear or constant statistics); drop those that the objective's "
-             "unidentifiable() names.";
+      return "ambiguous: the loss is at its minimum, but other parameters fit the samples as well "
+             "(collinear or constant statistics); drop some of those that explain(fit, family, "
+             "loss, samples) names.";
   }
   return "unknown status.";
 }

@@ -90,6 +90,14 @@ inline void require_size(const char* owner, const char* what, Eigen::Index size,
   }
 }
 
+// "VonMisesFamily::kappa: site = 7; expected 0 to 5"
+inline void require_index(const char* owner, const char* what, Eigen::Index index,
+                          Eigen::Index count) {
+  if (index >= 0 && index < count) return;
+  if (count < 1) fail(owner, ": ", what, " = ", index, "; there is none");
+  fail(owner, ": ", what, " = ", index, "; expected 0 to ", count - 1);
+}
+
 // "samples(row 1, column 7) = nan"
 template <class Number, class Index>
 std::string entry(const char* argument, Index row, Index column, const Number& value) {

@@ -151,9 +151,7 @@ class ExponentialFamily {
   /// **Errors** std::invalid_argument where theta has the wrong size or is not finite.
   Distribution distribution(const Parameters& theta) const {
     using std::isfinite;
-    if (theta.size() != parameter_count()) {
-      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
-    }
+    require_parameters(theta);
     for (Eigen::Index k = 0; k < theta.size(); ++k) {
       if (!isfinite(theta(k))) {
         detail::fail(detail::entry("theta", k, theta(k)), "; expected a finite value");
@@ -250,6 +248,13 @@ class ExponentialFamily {
     if constexpr (!detail::flat<Base>) result = T(base_(x));
     for (Eigen::Index k = 0; k < theta.size(); ++k) result += theta(k) * t(k);
     return result;
+  }
+
+ protected:
+  void require_parameters(const Parameters& theta) const {
+    if (theta.size() != parameter_count()) {
+      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
+    }
   }
 
  private:

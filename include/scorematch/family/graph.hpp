@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 
 #include <cstddef>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace scorematch {
 struct Edge {
   Eigen::Index first;
   Eigen::Index second;
+
+  bool operator==(const Edge&) const = default;
 };
 
 /// Which edges have a coupling of their own.
@@ -55,6 +58,8 @@ class Adjacency {
   struct Link {
     Eigen::Index edge;
     Eigen::Index neighbor;
+
+    bool operator==(const Link&) const = default;
   };
 
   Adjacency(const char* owner, Eigen::Index sites, std::vector<Edge> edges)
@@ -78,6 +83,8 @@ class Adjacency {
       links_[std::size_t(edge.second)].push_back({Eigen::Index(e), edge.first});
     }
   }
+
+  bool operator==(const Adjacency&) const = default;
 
   const std::vector<Edge>& edges() const { return edges_; }
   const std::vector<Link>& links(Eigen::Index site) const { return links_[std::size_t(site)]; }
@@ -111,6 +118,14 @@ class Adjacency {
   std::vector<Edge> edges_;
   std::vector<std::vector<Link>> links_;
 };
+
+// "J(3), of sites 0 and 4", or "J" where all edges share it.
+inline std::string coupling_name(Eigen::Index k, const std::vector<Edge>& edges,
+                                 Eigen::Index couplings) {
+  if (couplings == 1 && edges.size() > 1) return "J";
+  const Edge& edge = edges[std::size_t(k)];
+  return text_of("J(", k, "), of sites ", edge.first, " and ", edge.second);
+}
 
 }  // namespace detail
 }  // namespace scorematch

@@ -129,8 +129,24 @@ class PairwiseGaussianFamily
   explicit PairwiseGaussianFamily(Eigen::Index dimension)
       : Parent(dimension, dimension + dimension * (dimension + 1) / 2) {}
 
+  /// "eta(1)", "K(2, 0)".
+  std::string parameter_name(Eigen::Index k) const {
+    detail::require_index("PairwiseGaussianFamily::parameter_name", "k", k,
+                          this->parameter_count());
+    const Eigen::Index d = this->dimension();
+    if (k < d) return detail::text_of("eta(", k, ")");
+    if (k < 2 * d) return detail::text_of("K(", k - d, ", ", k - d, ")");
+    Eigen::Index row = 1;
+    Eigen::Index column = k - 2 * d;
+    while (column >= row) column -= row++;
+    return detail::text_of("K(", row, ", ", column, ")");
+  }
+
   /// K, symmetric.
+  ///
+  /// **Errors** std::invalid_argument where theta has the wrong size.
   Matrix precision(const Parameters& theta) const {
+    this->require_parameters(theta);
     const Eigen::Index d = this->dimension();
     Matrix result(d, d);
     for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
@@ -142,7 +158,7 @@ class PairwiseGaussianFamily
 
   /// The normalized density at theta.
   ///
-  /// **Errors** std::invalid_argument where K is not positive definite.
+  /// **Errors** std::invalid_argument where theta has the wrong size or K is not positive definite.
   Gaussian<Scalar, Dim_> gaussian(const Parameters& theta) const {
     const Eigen::Index d = this->dimension();
     const Matrix k = precision(theta);

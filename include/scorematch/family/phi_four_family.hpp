@@ -5,6 +5,7 @@
 
 #include <Eigen/Core>
 
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -27,6 +28,9 @@ class PhiFourStatistics {
   Eigen::Index coupling_count() const { return count_; }
   const std::vector<Edge>& edges() const { return graph_.edges(); }
   Eigen::Index sites() const { return graph_.sites(); }
+
+  /// Of one graph, with as many couplings.
+  bool operator==(const PhiFourStatistics&) const = default;
 
   Values operator()(const Vector& x) const {
     Values t = Values::Zero(count_ + 2);
@@ -89,6 +93,8 @@ class PhiFourFamily
   using Statistics = PhiFourStatistics<Scalar, Dim>;
 
  public:
+  using typename Parent::Parameters;
+
   PhiFourFamily(Eigen::Index dimension, std::vector<Edge> edges,
                 Couplings couplings = Couplings::shared)
       : PhiFourFamily(Statistics(dimension, std::move(edges), couplings)) {}
@@ -96,6 +102,33 @@ class PhiFourFamily
   const std::vector<Edge>& edges() const { return this->statistics().edges(); }
   /// How many of the parameters are couplings: the first ones.
   Eigen::Index coupling_count() const { return this->statistics().coupling_count(); }
+
+  // Of parameters theta. **Errors** std::invalid_argument where theta has the wrong size, or there
+  // is no such edge.
+
+  /// J of an edge, the same for all where it is shared.
+  Scalar coupling(const Parameters& theta, Eigen::Index edge) const {
+    this->require_parameters(theta);
+    detail::require_index("PhiFourFamily::coupling", "edge", edge, Eigen::Index(edges().size()));
+    return theta(coupling_count() == 1 ? 0 : edge);
+  }
+  /// r, the coefficient of -x_i^2 / 2.
+  Scalar r(const Parameters& theta) const {
+    this->require_parameters(theta);
+    return theta(coupling_count());
+  }
+  /// u, the coefficient of -x_i^4 / 4.
+  Scalar u(const Parameters& theta) const {
+    this->require_parameters(theta);
+    return theta(coupling_count() + 1);
+  }
+
+  /// "J(3)", the coupling of edge 3; "J", "r", "u".
+  std::string parameter_name(Eigen::Index k) const {
+    detail::require_index("PhiFourFamily::parameter_name", "k", k, this->parameter_count());
+    if (k >= coupling_count()) return k == coupling_count() ? "r" : "u";
+    return detail::coupling_name(k, edges(), coupling_count());
+  }
 
  private:
   explicit PhiFourFamily(Statistics statistics)

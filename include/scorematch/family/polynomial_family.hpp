@@ -5,6 +5,8 @@
 
 #include <Eigen/Core>
 
+#include <string>
+
 namespace scorematch {
 
 /// t(x) = (z, z^2, ..., z^Degree), z = x - center, for one real x.
@@ -14,6 +16,8 @@ struct PolynomialStatistics {
   using Values = Eigen::Matrix<Scalar, Degree, 1>;
 
   Scalar center{0};
+
+  bool operator==(const PolynomialStatistics&) const = default;
 
   Values operator()(const Vector& x) const {
     const Scalar z = x(0) - center;
@@ -103,6 +107,13 @@ class PolynomialFamily
   }
 
   Scalar center() const { return this->statistics().center; }
+
+  /// "the coefficient of x^3", of (x - center)^3 in general.
+  std::string parameter_name(Eigen::Index k) const {
+    detail::require_index("PolynomialFamily::parameter_name", "k", k, Degree);
+    return center() == 0 ? detail::text_of("the coefficient of x^", k + 1)
+                         : detail::text_of("the coefficient of (x - ", center(), ")^", k + 1);
+  }
 
   /// Whether exp(polynomial) has a finite integral: its highest coefficient that is not zero is of
   /// even degree and negative.

@@ -52,9 +52,7 @@ class TruncatedGaussianFamily : public PairwiseGaussianFamily<Scalar_, Dim_> {
 
   /// **Errors** std::invalid_argument where theta has the wrong size or is not finite.
   Distribution distribution(const Parameters& theta) const {
-    if (theta.size() != this->parameter_count()) {
-      detail::fail("theta has ", theta.size(), " entries; expected ", this->parameter_count());
-    }
+    this->require_parameters(theta);
     for (Eigen::Index k = 0; k < theta.size(); ++k) {
       if (!std::isfinite(theta(k))) {
         detail::fail(detail::entry("theta", k, theta(k)), "; expected a finite value");

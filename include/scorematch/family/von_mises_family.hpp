@@ -6,6 +6,7 @@
 #include <Eigen/Core>
 
 #include <cmath>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -45,6 +46,9 @@ class VonMisesStatistics {
   Eigen::Index field_count() const { return field_count_; }
   const std::vector<Edge>& edges() const { return graph_.edges(); }
   Eigen::Index sites() const { return graph_.sites(); }
+
+  /// Of one graph, with as many fields and couplings.
+  bool operator==(const VonMisesStatistics&) const = default;
 
   Values operator()(const Vector& x) const {
     using std::cos;
@@ -180,6 +184,11 @@ class VonMisesFamily
   using Statistics = VonMisesStatistics<Scalar, Dim>;
 
  public:
+  using typename Parent::Parameters;
+
+  /// Independent angles, each with a field of its own.
+  VonMisesFamily() requires(Dim != Eigen::Dynamic) : VonMisesFamily(Dim) {}
+
   /// Independent angles, each with a field of its own.
   explicit VonMisesFamily(Eigen::Index dimension)
       : VonMisesFamily(dimension, {}, Couplings::shared, Fields::per_site) {}
@@ -192,7 +201,50 @@ class VonMisesFamily
   /// How many of the parameters are fields: the first ones; the others are couplings.
   Eigen::Index field_count() const { return this->statistics().field_count(); }
 
+  // Of parameters theta. **Errors** std::invalid_argument where theta has the wrong size, or there
+  // is no such site, edge or field.
+
+  /// kappa of the field at a site, at least 0: the concentration of an angle without couplings.
+  Scalar kappa(const Parameters& theta, Eigen::Index site) const {
+    using std::hypot;
+    const Eigen::Index f = field("VonMisesFamily::kappa", theta, site);
+    return hypot(theta(f), theta(f + 1));
+  }
+  /// mu of the field at a site, in (-pi, pi].
+  Scalar mean_direction(const Parameters& theta, Eigen::Index site) const {
+    using std::atan2;
+    const Eigen::Index f = field("VonMisesFamily::mean_direction", theta, site);
+    return atan2(theta(f + 1), theta(f));
+  }
+  /// J of an edge, the same for all where it is shared.
+  Scalar coupling(const Parameters& theta, Eigen::Index edge) const {
+    this->require_parameters(theta);
+    detail::require_index("VonMisesFamily::coupling", "edge", edge, Eigen::Index(edges().size()));
+    const Eigen::Index couplings = this->parameter_count() - field_count();
+    return theta(field_count() + (couplings == 1 ? 0 : edge));
+  }
+
+  /// "kappa cos mu of site 2" and the like, "J(3), of sites 0 and 4".
+  std::string parameter_name(Eigen::Index k) const {
+    detail::require_index("VonMisesFamily::parameter_name", "k", k, this->parameter_count());
+    if (k >= field_count()) {
+      return detail::coupling_name(k - field_count(), edges(),
+                                   this->parameter_count() - field_count());
+    }
+    const char* part = k % 2 == 0 ? "kappa cos mu" : "kappa sin mu";
+    if (field_count() == 2 && this->dimension() > 1) return part;
+    return detail::text_of(part, " of site ", k / 2);
+  }
+
  private:
+  // Where in theta the field of a site is.
+  Eigen::Index field(const char* owner, const Parameters& theta, Eigen::Index site) const {
+    this->require_parameters(theta);
+    detail::require_index(owner, "site", site, this->dimension());
+    if (field_count() == 0) detail::fail(owner, ": the family has no fields (Fields::none)");
+    return field_count() == 2 ? 0 : 2 * site;
+  }
+
   explicit VonMisesFamily(Statistics statistics)
       : Parent(statistics.sites(), statistics.count(), statistics) {}
 };

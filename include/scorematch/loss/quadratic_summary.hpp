@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -118,12 +119,20 @@ class QuadraticSummary {
         [this](const auto& block, const auto& weight) { this->add_block(block, weight); });
   }
 
-  /// Adds everything `other` has seen, with the same statistics. Merging with an empty one is the
+  /// Adds everything `other` has seen, with the same statistics (which is checked where they have
+  /// an ==). Merging with an empty one is the
   /// identity to the bit.
   void merge(const QuadraticSummary& other) {
     if (other.dimension() != dimension()) {
       detail::fail("QuadraticSummary::merge: other has dimension ", other.dimension(),
                    "; expected ", dimension());
+    }
+    if constexpr (std::equality_comparable<Statistics>) {
+      if (!(other.family_.statistics() == family_.statistics())) {
+        detail::fail(
+            "QuadraticSummary::merge: other has other statistics, of another graph, edges in "
+            "another order, or other options; expected those of this summary's family");
+      }
     }
     if constexpr (has_origin) {
       if (other.count() > 0 && other.origin_ != origin_) {

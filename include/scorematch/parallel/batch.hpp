@@ -103,7 +103,9 @@ std::vector<Fit<F>> fit_batch(const F& family, const L& loss, const Optimizer& o
   }
 #endif
   for (; done < summaries.size(); ++done) {
-    fits.push_back(scorematch::fit(family, loss, optimizer, summaries[done]));
+    detail::with_place("summaries", done, [&] {
+      fits.push_back(scorematch::fit(family, loss, optimizer, summaries[done]));
+    });
   }
   return fits;
 }
