@@ -291,6 +291,33 @@ TEST_CASE("small exponential families of fixed size allocate nothing") {
   check_exponential(sm::ExponentialFamily<double, 2, 3, Waves>());  // differentiated
 }
 
+namespace {
+
+template <class F>
+void check_quadratic(const F& family, Eigen::Index d) {
+  Rng rng(6);
+  auto summary = sm::ScoreMatchingLoss{}.summary(family);
+  summary.add(random_samples(d, 300, rng));
+  auto objective = sm::ScoreMatchingLoss{}.objective(family, summary);
+  typename F::Parameters theta = objective.minimizer();
+  typename F::Parameters gradient = theta;
+  theta.array() += 0.25;
+  const NoAllocation guard;
+  const double sum = objective(theta, gradient) + objective.mismatch(theta) +
+                     objective.local(theta, gradient) + objective.local_mismatch(theta);
+  CHECK(guard.count() == 0);
+  Eigen::internal::set_is_malloc_allowed(true);
+  CHECK(std::isfinite(sum));
+}
+
+}  // namespace
+
+TEST_CASE("a quadratic objective allocates nothing once it is there") {
+  check_quadratic(sm::PairwiseGaussianFamily<double, 2>(), 2);
+  check_quadratic(sm::PairwiseGaussianFamily<double>(4), 4);  // centered
+  check_quadratic(sm::PhiFourFamily<double>(4, sm::ring(4)), 4);
+}
+
 TEST_CASE("the notebook's fit allocates nothing") {
   const Eigen::Matrix2Xf samples = notebook::samples().cast<float>();
   const NoAllocation guard;

@@ -141,8 +141,8 @@ class CenteredObjective {
 
   /// Overwrites theta with theta'.
   void enter(Parameters& theta) const {
-    statistics_.translate(theta, Vector(-origin_));
-    statistics_.translate(theta, Vector(-middle_));
+    statistics_.translate(theta, -origin_);
+    statistics_.translate(theta, -middle_);
   }
   /// Overwrites theta' with theta.
   void leave(Parameters& theta) const {
@@ -173,8 +173,8 @@ class CenteredObjective {
   // From a gradient by theta' that by theta.
   template <class Gradient>
   void pull_back(Gradient& gradient) const {
-    statistics_.pull_back(gradient, Vector(-middle_));
-    statistics_.pull_back(gradient, Vector(-origin_));
+    statistics_.pull_back(gradient, -middle_);
+    statistics_.pull_back(gradient, -origin_);
   }
 
   std::conditional_t<fixed, Parameters, Parameters&> local_of(const Parameters& theta) const {
