@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <random>
 #include <vector>
@@ -27,7 +28,8 @@ inline double uniform(Rng& rng) { return std::ldexp(double(rng() >> 11) + 0.5, -
 class OnGrid {
  public:
   template <class LogDensity>
-  OnGrid(LogDensity&& log_density, double a, double b) : a_(a), step_((b - a) / cells) {
+  OnGrid(LogDensity&& log_density, double a, double b, int cells = 20000)
+      : a_(a), step_((b - a) / cells) {
     double sum = 0;
     for (int k = 0; k < cells; ++k) {
       sum += std::exp(log_density(a + (k + 0.5) * step_));
@@ -42,7 +44,6 @@ class OnGrid {
   }
 
  private:
-  static constexpr int cells = 20000;
   double a_, step_;
   std::vector<double> below_;
 };

@@ -65,20 +65,33 @@ void two_models() {
 
 void held_out() {
   std::mt19937_64 rng(3);
-  const Eigen::RowVectorXd samples = double_well(600, rng);
+  const Eigen::RowVectorXd samples = double_well(3300, rng);
   const auto well = [](const Eigen::Matrix<double, 1, 1>& x) -> Eigen::Matrix<double, 1, 1> {
     return -4 * x * (x(0) * x(0) - 1);
   };
 
   const auto fit = sm::fit(sm::GaussianFamily<double, 1>{}, sm::ScoreMatchingLoss{},
-                           sm::ClosedForm{}, samples.leftCols(300));
-  const auto held_out = samples.rightCols(300);  // samples that the fit has not seen
+                           sm::ClosedForm{}, samples.leftCols(3000));
+  const auto held_out = samples.rightCols(300);  // a tenth, which the fit has not seen
   const auto gaussian = sm::stein_test(fit.distribution, held_out, rng);
   const auto right = sm::stein_test(well, held_out, rng);
   std::cout << "Gaussian: " << gaussian.u_statistic << ", p = " << gaussian.p_value
             << "\ndouble well: " << right.u_statistic << ", p = " << right.p_value << '\n';
   expect(gaussian.p_value < 0.01, "the Gaussian is rejected");
   expect(right.p_value > 0.05, "the double well is not");
+
+  const auto test = sm::stein_test_of_fit(sm::GaussianFamily<double, 1>{}, sm::ScoreMatchingLoss{},
+                                          sm::ClosedForm{}, held_out, rng);
+  std::cout << "any Gaussian: p = " << test.p_value << " (" << sm::explain(test.fit.status)
+            << ")\n";
+  expect(test.p_value < 0.02, "no Gaussian fits");
+  const auto own = [](const auto& density, Eigen::Index n, std::mt19937_64& generator) {
+    return density.sample(n, generator);
+  };
+  const auto by_sampler = sm::stein_test_of_fit(
+      sm::GaussianFamily<double, 1>{}, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, held_out, rng,
+      {.draws = 99}, sm::InverseMultiquadric{.length = 0.5}, own);
+  expect(by_sampler.p_value < 0.02 && by_sampler.length == 0.5, "a sampler of one's own");
 
   const auto figure = sm::stein_discrepancy(fit.distribution, held_out);  // without a test
   expect(figure.u_statistic == figure.u_statistic && figure.v_statistic > 0, "figure");

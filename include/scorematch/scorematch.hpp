@@ -41,6 +41,7 @@
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/stein.hpp>
 #include <scorematch/inference/stein_kernel.hpp>
+#include <scorematch/inference/test_of_fit.hpp>
 #include <scorematch/loss/centered_objective.hpp>
 #include <scorematch/loss/denoising_score_matching.hpp>
 #include <scorematch/loss/generalized_score_matching.hpp>
