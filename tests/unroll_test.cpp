@@ -22,7 +22,8 @@ void check_indices() {
       std::vector<int> expected;
       for (int i = from; i < to; ++i) expected.push_back(i);
       std::vector<int> visited;
-      for_each_index<d>(from, to, [&](int i) SCOREMATCH_INLINE { visited.push_back(i); });
+      for_each_index<Eigen::Matrix<double, d, d>>(
+          from, to, [&](int i) SCOREMATCH_INLINE { visited.push_back(i); });
       CHECK(visited == expected);
     }
   }

@@ -26,8 +26,9 @@ template <class Matrix, class Visit>
 EIGEN_ALWAYS_INLINE void for_each_below(const Matrix& matrix, Visit visit) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(1, d, [&](int i) SCOREMATCH_INLINE {
-      for_each_index<d>(0, i, [&](int j) SCOREMATCH_INLINE { visit(i, j, i * (i - 1) / 2 + j); });
+    for_each_index<Matrix>(1, d, [&](int i) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(0, i,
+                             [&](int j) SCOREMATCH_INLINE { visit(i, j, i * (i - 1) / 2 + j); });
     });
   } else {
     for (Eigen::Index i = 0, place = 0; i < matrix.rows(); ++i) {
@@ -70,8 +71,8 @@ template <class Matrix>
 EIGEN_ALWAYS_INLINE void mirror_lower(Matrix& matrix) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(1, d, [&](int j) SCOREMATCH_INLINE {
-      for_each_index<d>(0, j, [&](int i) SCOREMATCH_INLINE { matrix(i, j) = matrix(j, i); });
+    for_each_index<Matrix>(1, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(0, j, [&](int i) SCOREMATCH_INLINE { matrix(i, j) = matrix(j, i); });
     });
   } else {
     blocked::mirror_lower(matrix);
@@ -84,8 +85,8 @@ template <class Matrix, class Entry>
 EIGEN_ALWAYS_INLINE void write_symmetric(Matrix& matrix, Entry&& entry) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
-      for_each_index<d>(j, d, [&](int i) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(j, d, [&](int i) SCOREMATCH_INLINE {
         matrix(i, j) = entry(i, j);
         matrix(j, i) = matrix(i, j);
       });
@@ -102,13 +103,13 @@ EIGEN_ALWAYS_INLINE void invert_lower(const Matrix& lower, Matrix& inverse) {
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d,
-                      [&](int j) SCOREMATCH_INLINE { inverse(j, j) = Scalar(1) / lower(j, j); });
-    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
-      for_each_index<d>(j + 1, d, [&](int i) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(
+        0, d, [&](int j) SCOREMATCH_INLINE { inverse(j, j) = Scalar(1) / lower(j, j); });
+    for_each_index<Matrix>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(j + 1, d, [&](int i) SCOREMATCH_INLINE {
         Scalar sum = -lower(i, j) * inverse(j, j);
-        for_each_index<d>(j + 1, i,
-                          [&](int k) SCOREMATCH_INLINE { sum -= lower(i, k) * inverse(k, j); });
+        for_each_index<Matrix>(
+            j + 1, i, [&](int k) SCOREMATCH_INLINE { sum -= lower(i, k) * inverse(k, j); });
         inverse(i, j) = sum * inverse(i, i);
       });
     });
@@ -138,10 +139,11 @@ EIGEN_ALWAYS_INLINE void multiply_lower(const Matrix& a, const Matrix& b, Matrix
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
-      for_each_index<d>(j, d, [&](int i) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(j, d, [&](int i) SCOREMATCH_INLINE {
         Scalar sum = a(i, j) * b(j, j);
-        for_each_index<d>(j + 1, i + 1, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * b(k, j); });
+        for_each_index<Matrix>(j + 1, i + 1,
+                               [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * b(k, j); });
         result(i, j) = sum;
       });
     });
@@ -156,10 +158,11 @@ EIGEN_ALWAYS_INLINE void gram_of_rows(const Matrix& a, Matrix& result) {
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
-      for_each_index<d>(0, i + 1, [&](int j) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(0, d, [&](int i) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(0, i + 1, [&](int j) SCOREMATCH_INLINE {
         Scalar sum = a(i, 0) * a(j, 0);
-        for_each_index<d>(1, j + 1, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * a(j, k); });
+        for_each_index<Matrix>(1, j + 1,
+                               [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * a(j, k); });
         result(i, j) = sum;
         result(j, i) = sum;
       });
@@ -176,11 +179,11 @@ EIGEN_ALWAYS_INLINE void identity_minus_grams(const Matrix& a, const Vector& v, 
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
-      for_each_index<d>(0, i + 1, [&](int j) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(0, d, [&](int i) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(0, i + 1, [&](int j) SCOREMATCH_INLINE {
         Scalar sum(i == j ? 1 : 0);
-        for_each_index<d>(0, j + 1,
-                          [&](int k) SCOREMATCH_INLINE { sum -= a(i, j - k) * a(j, j - k); });
+        for_each_index<Matrix>(0, j + 1,
+                               [&](int k) SCOREMATCH_INLINE { sum -= a(i, j - k) * a(j, j - k); });
         sum -= v(i) * v(j);
         result(i, j) = sum;
         result(j, i) = sum;
@@ -197,10 +200,10 @@ EIGEN_ALWAYS_INLINE void multiply(const Matrix& a, const Matrix& b, Matrix& resu
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
-      for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(0, d, [&](int i) SCOREMATCH_INLINE {
         Scalar sum = a(i, 0) * b(0, j);
-        for_each_index<d>(1, d, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * b(k, j); });
+        for_each_index<Matrix>(1, d, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * b(k, j); });
         result(i, j) = sum;
       });
     });
@@ -217,10 +220,11 @@ EIGEN_ALWAYS_INLINE void multiply_transposed_lower(const Matrix& a, const Matrix
   using Scalar = typename Matrix::Scalar;
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
-      for_each_index<d>(j, d, [&](int i) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(j, d, [&](int i) SCOREMATCH_INLINE {
         Scalar sum = a(i, i) * b(i, j);
-        for_each_index<d>(i + 1, d, [&](int k) SCOREMATCH_INLINE { sum += a(k, i) * b(k, j); });
+        for_each_index<Matrix>(i + 1, d,
+                               [&](int k) SCOREMATCH_INLINE { sum += a(k, i) * b(k, j); });
         result(i, j) = sum;
       });
     });
@@ -242,9 +246,11 @@ EIGEN_ALWAYS_INLINE typename Matrix::Scalar trace_with_product(const Matrix& a, 
   if constexpr (unrolled<Matrix>) {
     typename Matrix::Scalar trace(0);
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE { trace += a(j, j) + a(j, j) * b(j, j); });
-    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
-      for_each_index<d>(j + 1, d, [&](int i) SCOREMATCH_INLINE { trace += 2 * a(i, j) * b(i, j); });
+    for_each_index<Matrix>(0, d,
+                           [&](int j) SCOREMATCH_INLINE { trace += a(j, j) + a(j, j) * b(j, j); });
+    for_each_index<Matrix>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(j + 1, d,
+                             [&](int i) SCOREMATCH_INLINE { trace += 2 * a(i, j) * b(i, j); });
     });
     return trace;
   } else {
@@ -257,8 +263,9 @@ template <class Matrix>
 EIGEN_ALWAYS_INLINE void add_transposed(const Matrix& a, Matrix& result) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int j) SCOREMATCH_INLINE {
-      for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE { result(i, j) = a(i, j) + a(j, i); });
+    for_each_index<Matrix>(0, d, [&](int j) SCOREMATCH_INLINE {
+      for_each_index<Matrix>(0, d,
+                             [&](int i) SCOREMATCH_INLINE { result(i, j) = a(i, j) + a(j, i); });
     });
   } else {
     blocked::add_transposed(a, result);
@@ -270,9 +277,9 @@ template <class Matrix, class Vector>
 EIGEN_ALWAYS_INLINE void multiply_symmetric(const Matrix& a, const Vector& v, Vector& result) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(0, d, [&](int i) SCOREMATCH_INLINE {
       typename Matrix::Scalar sum = a(i, 0) * v(0);
-      for_each_index<d>(1, d, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * v(k); });
+      for_each_index<Matrix>(1, d, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * v(k); });
       result(i) = sum;
     });
   } else {
@@ -285,10 +292,10 @@ template <class Matrix, class Vector>
 EIGEN_ALWAYS_INLINE void apply_lower(const Matrix& a, Vector& v) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int below) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(0, d, [&](int below) SCOREMATCH_INLINE {
       const int i = d - 1 - below;
       typename Matrix::Scalar sum = a(i, i) * v(i);
-      for_each_index<d>(0, i, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * v(k); });
+      for_each_index<Matrix>(0, i, [&](int k) SCOREMATCH_INLINE { sum += a(i, k) * v(k); });
       v(i) = sum;
     });
   } else {
@@ -301,9 +308,9 @@ template <class Matrix, class Vector>
 EIGEN_ALWAYS_INLINE void apply_transposed_lower(const Matrix& a, Vector& v) {
   if constexpr (unrolled<Matrix>) {
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<d>(0, d, [&](int i) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(0, d, [&](int i) SCOREMATCH_INLINE {
       typename Matrix::Scalar sum = a(i, i) * v(i);
-      for_each_index<d>(i + 1, d, [&](int k) SCOREMATCH_INLINE { sum += a(k, i) * v(k); });
+      for_each_index<Matrix>(i + 1, d, [&](int k) SCOREMATCH_INLINE { sum += a(k, i) * v(k); });
       v(i) = sum;
     });
   } else {

@@ -26,18 +26,24 @@ EIGEN_ALWAYS_INLINE void visit_each(int from, int to, Visit visit,
   ((from + k < to ? visit(from + k) : void()), ...);
 }
 
-// Up to this size the three loops of a product are written out. Beyond, they are slow to compile,
-// with g++ soon.
+// What is written out. With g++ not matrices of packs, for which registers are too few, nor those
+// beyond four rows, whose d^3 terms take it long to compile; clang++ does worse with loops whose
+// bodies are lambdas.
 #if defined(__clang__)
+template <class Scalar>
+inline constexpr bool written_out = true;
 inline constexpr int largest_written_out = 8;
 #else
+template <class Scalar>
+inline constexpr bool written_out = std::is_arithmetic_v<Scalar>;
 inline constexpr int largest_written_out = 4;
 #endif
 
-// visit(i) for i from `from` to before `to`, both within 0 to d: indices of a d x d matrix.
-template <int d, class Visit>
+// visit(i) for i from `from` to before `to`, indices of a square matrix of fixed size.
+template <class Matrix, class Visit>
 EIGEN_ALWAYS_INLINE void for_each_index(int from, int to, Visit visit) {
-  if constexpr (d <= largest_written_out) {
+  constexpr int d = Matrix::RowsAtCompileTime;
+  if constexpr (written_out<typename Matrix::Scalar> && d <= largest_written_out) {
     visit_each(from, to, visit, std::make_integer_sequence<int, d>());
   } else {
     for (int i = from; i < to; ++i) visit(i);
@@ -48,7 +54,7 @@ EIGEN_ALWAYS_INLINE void for_each_index(int from, int to, Visit visit) {
 template <class Vector, class Visit>
 EIGEN_ALWAYS_INLINE void for_each_entry(const Vector& vector, Visit visit) {
   constexpr int size = Vector::SizeAtCompileTime;
-  if constexpr (size != Eigen::Dynamic && size <= 32) {
+  if constexpr (written_out<typename Vector::Scalar> && size != Eigen::Dynamic && size <= 32) {
     visit_each(0, size, visit, std::make_integer_sequence<int, size>());
   } else {
     for (Eigen::Index i = 0; i < vector.size(); ++i) visit(i);
