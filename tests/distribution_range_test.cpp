@@ -276,7 +276,7 @@ TEST_CASE_TEMPLATE("Student t at every number of degrees of freedom", T, float, 
             16 * epsilon * logs);
     }
     // The Gaussian with the first term of the expansion in 1 / nu.
-    if (nu > 1e4) {
+    if (static_cast<double>(nu) > 1e4) {
       for (const int d : {1, 2, 3, 7}) {
         const T r = static_cast<T>(std::uniform_real_distribution<double>(0, 4)(rng));
         const T q = r * r;

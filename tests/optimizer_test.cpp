@@ -181,12 +181,13 @@ TEST_CASE_TEMPLATE("a soft parameter beside a stiff one is not taken for fitted"
     }
     return loss;
   };
+  const Eigen::Vector4d there(0.5, 3, std::log(1e-5), 0);
   for (const double mean : {0.0, 2.0}) {
     const Eigen::Vector4d start(0.5, mean, std::log(1e-5), 0);
     const auto minimum = sm::minimize(Optimizer{.max_iterations = 1000}, two, start);
-    CHECK(minimum.status != sm::Status::converged);
+    const double off = (minimum.parameters - there).cwiseAbs().maxCoeff();
+    CHECK((minimum.status != sm::Status::converged || off <= 1e-3));
   }
-  const Eigen::Vector4d there(0.5, 3, std::log(1e-5), 0);
   CHECK(sm::minimize(Optimizer{}, two, there).status == sm::Status::converged);
 }
 
@@ -304,7 +305,7 @@ TEST_CASE("a const objective, a mutable one, and an Eigen expression as start") 
   };
   const auto minimum =
       sm::minimize(sm::GradientDescent{.learning_rate = 0.1}, counting, 2 * Eigen::Vector2d(1, 1));
-  CHECK(calls == minimum.iterations + 1 + 2);  // one for each parameter, at the end
+  CHECK(calls == minimum.iterations + 1 + 4);  // at the end, along four lines
 }
 
 TEST_CASE("statuses have names and a sentence each") {
@@ -315,7 +316,8 @@ TEST_CASE("statuses have names and a sentence each") {
     CHECK(explain(status).size() > 20);
   }
   const std::string cure(explain(sm::Status::unbounded));
-  for (const char* word : {"ridge", "denoising sigma", "L1 penalty"}) CHECK(contains(cure, word));
+  for (const char* word : {"ridge", "DenoisingScoreMatchingLoss"}) CHECK(contains(cure, word));
+  CHECK_FALSE(contains(cure, "L1"));  // the library has none
 }
 
 // --- blow-ups ------------------------------------------------------------------------------------

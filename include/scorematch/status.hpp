@@ -41,9 +41,9 @@ constexpr std::string_view explain(Status status) noexcept {
     case Status::converged:
       return "converged: the gradient is within tolerance, or the minimum was computed exactly.";
     case Status::iteration_limit:
-      return "iteration limit: the gradient is still above tolerance; allow more iterations, use a "
-             "larger learning rate, or another optimizer. (A loss on mini-batches always ends "
-             "here.)";
+      return "iteration limit: the gradient is still above tolerance; use Lbfgs, or scale the "
+             "samples to order one, then allow more iterations or a larger learning rate. (A loss "
+             "on mini-batches always ends here.)";
     case Status::stopped: return "stopped: the observer asked to stop.";
     case Status::diverged:
       return "diverged: the loss or the next step is not finite, and the last finite point is "

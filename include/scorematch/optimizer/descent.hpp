@@ -187,11 +187,11 @@ EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& t
 }
 
 // Beside a stiff parameter, whose part of J dwarfs all others, the tests above are met where a soft
-// one was never fitted. So each parameter of an objective that knows no mismatch is looked at
-// alone, with its curvature from a difference of gradients: its own minimum must lie within
-// sqrt(tolerance) of its size, or what it would gain be lost in the rounding of J. `size` is that
-// of theta_i or of its way from the start. One evaluation a parameter, at the end of a walk; more
-// than 64 parameters are not looked at.
+// one was never fitted. So an objective that knows no mismatch is looked at along each axis, and
+// along the gradient, with the curvature from a difference of gradients: the minimum on that line
+// must lie within sqrt(tolerance) of the size of theta_i (of theta) or of its way from the start,
+// or what it would gain be lost in the rounding of J. One evaluation a parameter, at the end of a
+// walk; of more than 64 parameters only the gradient is followed.
 template <class Parameters, class Obj, class Scalar = typename Parameters::Scalar>
 EIGEN_DONT_INLINE bool each_settled(Obj& objective, Argument<Parameters> theta,
                                     Argument<Parameters> start, Argument<Parameters> gradient,
@@ -199,24 +199,42 @@ EIGEN_DONT_INLINE bool each_settled(Obj& objective, Argument<Parameters> theta,
   using std::abs;
   using std::sqrt;
   const Scalar rounding = std::numeric_limits<Scalar>::epsilon() * abs(loss);
-  if (theta.size() > 64) return true;
   Parameters probe = theta;
   Parameters there(theta.size());
-  for (Eigen::Index i = 0; i < theta.size(); ++i) {
-    const Scalar slope = abs(gradient(i));
-    const Scalar size = (std::max)(abs(theta(i)), abs(theta(i) - start(i)));
+  // `move(step)` takes the probe along the line, `slope_of` is the slope of a gradient on it.
+  const auto settled = [&](Scalar size, const auto& move, const auto& slope_of) {
+    const Scalar slope = slope_of(gradient);
     const Scalar unit = size > 0 ? size : Scalar(1);
     Scalar step = Scalar(1e-4L) * unit;
     for (int side = 0; side < 2; ++side, step = -step) {
-      probe(i) = theta(i) + step;
+      move(step);
       const Scalar value = objective(std::as_const(probe), there);
-      if (!is_finite(value) || !is_finite(there(i))) continue;
-      const Scalar curvature = (there(i) - gradient(i)) / (probe(i) - theta(i));
-      const bool small = slope <= curvature * sqrt(tolerance) * size;
-      const bool lost = slope * slope <= curvature * rounding || slope * unit <= rounding;
-      if (value < loss - tolerance * abs(loss) || (!small && !lost)) return false;
-      break;
+      const Scalar curvature = (slope_of(there) - slope) / step;
+      if (!is_finite(value) || !is_finite(curvature)) continue;
+      const bool small = abs(slope) <= curvature * sqrt(tolerance) * size;
+      const bool lost = slope * slope <= curvature * rounding || abs(slope) * unit <= rounding;
+      return !(value < loss - tolerance * abs(loss)) && (small || lost);
     }
+    return true;
+  };
+  const Parameters way = theta - start;
+  const auto settled_along = [&](const Parameters& direction, Scalar size) {
+    const Scalar length = gradient_norm(direction);
+    return !(length > 0) ||
+           settled(
+               size, [&](Scalar step) { probe = theta + step / length * direction; },
+               [&](const Parameters& at) { return Scalar(at.dot(direction) / length); });
+  };
+  const Scalar length = gradient_norm(way);
+  const Scalar size = (std::max)(gradient_norm(Parameters(theta)), length);
+  if (!settled_along(Parameters(gradient), size) || !settled_along(way, length)) return false;
+  if (theta.size() > 64) return true;
+  probe = theta;
+  for (Eigen::Index i = 0; i < theta.size(); ++i) {
+    const bool arrived = settled((std::max)(abs(theta(i)), abs(theta(i) - start(i))),
+                                 [&](Scalar step) { probe(i) = theta(i) + step; },
+                                 [i](const Parameters& at) { return at(i); });
+    if (!arrived) return false;
     probe(i) = theta(i);
   }
   return true;

@@ -150,6 +150,7 @@ class LbfgsWalk {
         pairs_(start.size(), options.history),
         direction_(start.size()),
         start_(here.theta),
+        travelled_(start.size()),
         tolerance_((std::max)(static_cast<Scalar>(options.gradient_tolerance), attainable)) {
     evaluate(here);
     lowest_ = here.loss;
@@ -245,14 +246,17 @@ class LbfgsWalk {
   bool is_flat() const { return here.norm <= tolerance_ * size(); }
 
   // Is the loss zero at its minimum, and theta within its rounding? Where theta is zero there too,
-  // the way that it came stands for its size, if all of the loss is left to go. The curvature is
-  // that along the last steps: on a slope that falls for ever it fades with the loss.
-  bool is_zero(const Scalar& left) const {
+  // the way that it came stands for its size, if all of the loss is left to go and the next step is
+  // nothing beside that way: on a slope that fades for ever it is not.
+  bool is_zero(const Scalar& left) {
     const auto within = [&](const Parameters& size) {
       const Scalar zero = attainable * attainable / 2 * pairs_.curvature_along(size);
       return left <= zero && here.loss >= 0 && here.loss <= zero;
     };
-    return within(here.theta) || (here.loss <= 4 * left && within(here.theta - start_));
+    if (within(here.theta)) return true;
+    if (!(here.loss >= 0 && here.loss <= 4 * left)) return false;
+    travelled_ = here.theta - start_;
+    return direction_.norm() <= std::sqrt(epsilon) * travelled_.norm() && within(travelled_);
   }
 
   bool matches() {
@@ -322,6 +326,7 @@ class LbfgsWalk {
   SecantPairs<Parameters> pairs_;
   Parameters direction_;
   Parameters start_;
+  Parameters travelled_;  // where it is asked for
   Scalar tolerance_;
   Scalar slope_{0};        // along the direction
   int steps_to_look_ = 0;  // at each parameter again
@@ -368,7 +373,7 @@ class LbfgsWalk {
 /// vectors.
 ///
 /// **Allocation** none for fixed sizes while 20 parameter vectors take at most 64 KiB; otherwise
-/// 2 history + 7 parameter vectors, before the first step, and one a step for an observer of a walk
+/// 2 history + 8 parameter vectors, before the first step, and one a step for an observer of a walk
 /// in local coordinates.
 ///
 /// **Observer** sees parameters in the caller's coordinates, and the norm of the gradient in those
