@@ -490,6 +490,25 @@ TEST_CASE("numbers compare, and mix with plain ones, by value") {
   CHECK(3 > x);
   CHECK_FALSE(x > x);
   CHECK(x >= x);
+  for (const double other : {1.0, 2.0, 3.0}) {
+    const F y = F::variable(D::variable(other, 0), 0);
+    CHECK((x == other) == (2 == other));
+    CHECK((x != other) == (2 != other));
+    CHECK((x < other) == (2 < other));
+    CHECK((x <= other) == (2 <= other));
+    CHECK((x > other) == (2 > other));
+    CHECK((x >= other) == (2 >= other));
+    CHECK((other < x) == (other < 2));
+    CHECK((other <= x) == (other <= 2));
+    CHECK((other > x) == (other > 2));
+    CHECK((other >= x) == (other >= 2));
+    CHECK((x == y) == (2 == other));
+    CHECK((x != y) == (2 != other));
+    CHECK((x < y) == (2 < other));
+    CHECK((x <= y) == (2 <= other));
+    CHECK((x > y) == (2 > other));
+    CHECK((x >= y) == (2 >= other));
+  }
   CHECK(sm::value(x) == 2);
   CHECK(sm::value(3.5) == 3.5);
   CHECK(isfinite(x));

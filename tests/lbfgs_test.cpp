@@ -395,6 +395,30 @@ TEST_CASE("a gradient that is not the value's fails the line search and is not c
   CHECK(minimum.loss == 13.5);
 }
 
+TEST_CASE("steps without gain are few, and a gain, however small, starts their count again") {
+  // A value to which the gradient, noise of length 1, does not belong: whatever the line search
+  // finds is within the rounding that it allows, and leads nowhere.
+  for (unsigned seed = 1; seed <= 50; ++seed) {
+    CAPTURE(seed);
+    Rng rng(seed);
+    std::uniform_real_distribution<double> angle(0, 6.28);
+    double value = 1;
+    double gain = 0;
+    const auto noise = [&](const Eigen::Vector2d&, Eigen::Vector2d& gradient) {
+      const double at = angle(rng);
+      gradient << std::cos(at), std::sin(at);
+      return value -= gain;
+    };
+    const Eigen::Vector2d start(1, 2);
+    const auto still = minimize(sm::Lbfgs{.max_iterations = 200}, Plane(noise), start);
+    CHECK(still.status == sm::Status::line_search_failed);
+    CHECK(still.iterations <= 20);
+    gain = 1e-15;
+    const auto falling = minimize(sm::Lbfgs{.max_iterations = 200}, Plane(noise), start);
+    CHECK(falling.iterations > 20);
+  }
+}
+
 TEST_CASE("at the minimum, and with gradients beyond the range of their square") {
   const auto bowl = [](const Eigen::Vector2d& x, Eigen::Vector2d& gradient) {
     gradient = x;

@@ -450,6 +450,9 @@ TEST_CASE("every dense expression is read, whatever its storage") {
   check(transposed.transpose());
   check(x.array());
   check(Eigen::Ref<const Eigen::MatrixXd>(x));
+  Eigen::MatrixXd tall = Eigen::MatrixXd::Constant(5, 500, not_a_number);
+  tall.middleRows(1, 3) = x;
+  check(tall.middleRows(1, 3));
   check(0.5 * (x + x));
   check(Eigen::Matrix3d::Identity() * x);
   Eigen::MatrixXd wide(6, 1000);
@@ -589,8 +592,8 @@ TEST_CASE_TEMPLATE("a sample of weight 0 is absent, whatever it holds", Dim,
     Eigen::VectorXd w = normals<double>(n, 1, rng).cwiseAbs();
     std::vector<Eigen::Index> present;
     for (Eigen::Index j = 0; j < n; ++j) {
-      // More than a block of them comes first.
-      if (n == 9000 ? j < 4200 : j % 3 == 0) {
+      // More than a block of them comes first, and again in the midst of others.
+      if (n == 9000 ? j < 4200 || (j > 6000 && j < 7500) : j % 3 == 0) {
         w(j) = 0;
         x.col(j).setConstant(j % 2 == 0 ? not_a_number : j % 5 == 0 ? infinity : -1e300);
       } else {
