@@ -395,6 +395,39 @@ TEST_CASE("a gradient that is not the value's fails the line search and is not c
   CHECK(minimum.loss == 13.5);
 }
 
+TEST_CASE("the direction is that of the BFGS matrix of the pairs that are kept") {
+  Rng rng(30);
+  for (int trial = 0; trial < 40; ++trial) {
+    CAPTURE(trial);
+    const Eigen::Index n = 1 + trial % 6;
+    const Eigen::Index history = 1 + trial % 4;
+    const Eigen::MatrixXd root = normals<double>(n, n, rng);
+    const Eigen::MatrixXd hessian = root * root.transpose() + Eigen::MatrixXd::Identity(n, n);
+    sm::detail::SecantPairs<Eigen::VectorXd> pairs(n, history);
+    std::vector<Eigen::VectorXd> steps;
+    for (int added = 0; added < 7; ++added) {
+      steps.push_back(normals<double>(n, 1, rng));
+      pairs.add(steps.back(), hessian * steps.back());
+      // The update of the inverse, Nocedal and Wright (6.17), from the oldest pair to the newest.
+      const Eigen::VectorXd newest = hessian * steps.back();
+      Eigen::MatrixXd inverse =
+          Eigen::MatrixXd::Identity(n, n) * steps.back().dot(newest) / newest.squaredNorm();
+      const std::size_t first = steps.size() - std::min(steps.size(), std::size_t(history));
+      for (std::size_t k = first; k < steps.size(); ++k) {
+        const Eigen::VectorXd y = hessian * steps[k];
+        const double rho = 1 / y.dot(steps[k]);
+        const Eigen::MatrixXd left =
+            Eigen::MatrixXd::Identity(n, n) - rho * steps[k] * y.transpose();
+        inverse = left * inverse * left.transpose() + rho * steps[k] * steps[k].transpose();
+      }
+      const Eigen::VectorXd gradient = normals<double>(n, 1, rng);
+      Eigen::VectorXd direction(n);
+      pairs.aim(gradient, direction);
+      CHECK(relative_difference(direction, Eigen::VectorXd(-inverse * gradient)) <= 1e-9);
+    }
+  }
+}
+
 TEST_CASE("steps without gain are few, and a gain, however small, starts their count again") {
   // A value to which the gradient, noise of length 1, does not belong: whatever the line search
   // finds is within the rounding that it allows, and leads nowhere.

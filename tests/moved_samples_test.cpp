@@ -402,3 +402,50 @@ TEST_CASE("a truncated density keeps its digits far from the origin") {
                    (here.unnormalized_log_density(x) - here.unnormalized_log_density(y))) <= 1e-13);
   }
 }
+
+namespace {
+
+// Objectives that are walked in a frame of the samples: value and slope there are those here.
+template <class Obj>
+void check_local(Obj& objective, const Eigen::VectorXd& theta, Rng& rng) {
+  const Eigen::VectorXd u = objective.to_local(theta);
+  CHECK((objective.from_local(u) - theta).norm() <= 1e-12 * theta.norm());
+  Eigen::VectorXd gradient(theta.size());
+  Eigen::VectorXd unused(theta.size());
+  const double value = objective.local(u, gradient);
+  CHECK(std::abs(value - objective(theta)) <= 1e-9 * std::abs(value));
+  const double h = 1e-4;
+  for (int trial = 0; trial < 5; ++trial) {
+    const Eigen::VectorXd v = normals<double>(theta.size(), 1, rng).normalized();
+    const double slope =
+        (objective.local(u + h * v, unused) - objective.local(u - h * v, unused)) / (2 * h);
+    CHECK(std::abs(gradient.dot(v) - slope) <= 1e-5 * (std::abs(value) + gradient.norm()));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("local coordinates have the loss of the parameters, and its slope in them") {
+  Rng rng(31);
+  const sm::StudentTFamily<double> student(2);
+  const sm::GaussianMixtureFamily<double, Eigen::Dynamic, 2> mixture(2);
+  for (const double unit : {1e-6, 1.0, 1e4}) {
+    CAPTURE(unit);
+    const Eigen::MatrixXd samples =
+        unit * (random_samples(2, 50, rng).colwise() + Eigen::Vector2d(100, -30));
+    const auto check = [&](const auto& family, const auto& loss) {
+      auto summary = loss.summary(family);
+      summary.add(samples);
+      auto objective = loss.objective(family, summary);
+      const Eigen::VectorXd start = family.start(summary);
+      const Eigen::VectorXd step = 0.3 * normals<double>(start.size(), 1, rng);
+      check_local(objective, start + family.scales(start).cwiseProduct(step), rng);
+    };
+    for (int trial = 0; trial < 5; ++trial) {
+      check(student, sm::ScoreMatchingLoss{});
+      check(mixture, sm::ScoreMatchingLoss{});
+      check(student, sm::SlicedScoreMatchingLoss{});
+      check(mixture, sm::DenoisingScoreMatchingLoss{.sigma = 0.2 * unit});
+    }
+  }
+}

@@ -61,7 +61,11 @@ TEST_CASE("Student t and mixture: density, score, Laplacian and family agree") {
     const sm::StudentTFamily<double> student(d);
     check_distribution(student, normals<double>(student.parameter_count(), 1, rng) * 0.5, rng);
     const sm::GaussianMixtureFamily<double, Eigen::Dynamic, 3> mixture(d);
-    check_distribution(mixture, normals<double>(mixture.parameter_count(), 1, rng) * 0.5, rng);
+    const Eigen::VectorXd theta = normals<double>(mixture.parameter_count(), 1, rng) * 0.5;
+    check_distribution(mixture, theta, rng);
+    const Eigen::VectorXd at = normals<double>(d, 1, rng);
+    CHECK(mixture.log_density(at, theta) ==
+          doctest::Approx(mixture.distribution(theta).log_density(at)).epsilon(1e-12));
   }
   const sm::StudentTFamily<double, 1> student;
   const sm::GaussianMixtureFamily<double, 1, 2> mixture;

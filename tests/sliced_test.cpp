@@ -2,12 +2,16 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 namespace {
 
 using namespace support;
+
+using Vector1 = Eigen::Matrix<double, 1, 1>;
 
 constexpr sm::Directions all_directions[] = {sm::Directions::normal, sm::Directions::rademacher,
                                              sm::Directions::sphere};
@@ -114,6 +118,35 @@ TEST_CASE("in one dimension a direction of length one loses nothing") {
               .objective(family, set);
       CHECK(std::abs(objective(theta, gradient) - loss) <= 1e-13 * std::abs(loss));
       CHECK(relative_difference(gradient, expected) <= 1e-12);
+    }
+  }
+}
+
+TEST_CASE("batches see every sample once before they see one again") {
+  // In one dimension the directions do not matter, and a batch of one is the loss of its sample.
+  Rng rng(12);
+  const sm::GaussianFamily<double, 1> family;
+  const Eigen::RowVectorXd samples = random_samples(1, 12, rng);
+  const Eigen::Vector2d theta(0.3, -0.4);
+  std::vector<double> each;
+  for (const double x : samples) {
+    sm::Moments<double, 1> moments;
+    moments.add(Vector1(x));
+    each.push_back(sm::ScoreMatchingLoss{}.objective(family, moments)(theta));
+  }
+  std::sort(each.begin(), each.end());
+  sm::SampleSet<double, 1> set;
+  set.add(samples);
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    auto objective =
+        sm::SlicedScoreMatchingLoss{.seed = seed, .batch_size = 1}.objective(family, set);
+    for (int pass = 0; pass < 3; ++pass) {
+      std::vector<double> seen;
+      for (std::size_t k = 0; k < each.size(); ++k) seen.push_back(objective(theta));
+      std::sort(seen.begin(), seen.end());
+      for (std::size_t k = 0; k < each.size(); ++k) {
+        CHECK(seen[k] == doctest::Approx(each[k]).epsilon(1e-12));
+      }
     }
   }
 }
