@@ -256,9 +256,6 @@ TEST_CASE("a loss without a minimum never converges") {
       [](double x) { return Eigen::Vector2d(-std::log(x), -1 / x); },
       [](double x) { return Eigen::Vector2d(-std::sqrt(x), -0.5 / std::sqrt(x)); },
       [](double x) { return Eigen::Vector2d(-std::pow(x, 0.25), -0.25 * std::pow(x, -0.75)); },
-      [](double x) {
-        return x > 0 ? Eigen::Vector2d(1 / x, -1 / (x * x)) : Eigen::Vector2d(infinity, infinity);
-      },
       // The score matching loss of one sample, by the log deviation.
       [](double l) { return Eigen::Vector2d(-std::exp(2 * l), -2 * std::exp(2 * l)); }};
   for (std::size_t f = 0; f < falling.size(); ++f) {
@@ -266,7 +263,7 @@ TEST_CASE("a loss without a minimum never converges") {
     for (int k = 0; k < 100; ++k) {
       // Where the walk goes to the end of the numbers, a rotation would round by more than the
       // loss, and a unit let the gradient vanish.
-      const bool distant = f >= 5 && f <= 8;
+      const bool distant = f >= 5 && f <= 7;
       const double turn = distant ? 0 : normal(rng);
       const double unit = distant ? 1 : std::ldexp(1.0, int(rng() % 100) - 50);
       const Eigen::Matrix2d axes{{std::cos(turn), -std::sin(turn)},
