@@ -166,6 +166,36 @@ TEST_CASE("derivatives of the ready families are those of their log densities") 
   }
 }
 
+TEST_CASE("rings and lattices join each pair of neighbors once, across their ends too") {
+  // Two sites are neighbors where they differ by one step, modulo the size, in one direction alone.
+  const auto step = [](Eigen::Index a, Eigen::Index b, Eigen::Index size) {
+    return size > 1 && ((a + 1) % size == b || (b + 1) % size == a);
+  };
+  for (Eigen::Index width = 1; width <= 5; ++width) {
+    for (Eigen::Index height = 1; height <= 4; ++height) {
+      CAPTURE(width);
+      CAPTURE(height);
+      const Eigen::Index sites = width * height;
+      const auto check = [&](const std::vector<sm::Edge>& edges) {
+        Eigen::MatrixXi joined = Eigen::MatrixXi::Zero(sites, sites);
+        for (const sm::Edge& edge : edges) {
+          ++joined(edge.first, edge.second);
+          ++joined(edge.second, edge.first);
+        }
+        for (Eigen::Index a = 0; a < sites; ++a) {
+          for (Eigen::Index b = 0; b < sites; ++b) {
+            const bool in_row = a / width == b / width && step(a % width, b % width, width);
+            const bool in_column = a % width == b % width && step(a / width, b / width, height);
+            CHECK(joined(a, b) == (in_row || in_column ? 1 : 0));
+          }
+        }
+      };
+      check(sm::square_lattice(width, height));
+      if (height == 1) check(sm::ring(width));
+    }
+  }
+}
+
 TEST_CASE("the expectations under a model give back its parameters") {
   check_exact(sm::PolynomialFamily<double, 4>(), double_well, -6, 6, 400);
   check_exact(two_spins(), two_spins_at, -6, 6, 150);
