@@ -151,7 +151,9 @@ def main():
         candidates = [fault for fault in chosen if "equivalent" not in fault]
         chosen = random.Random(options.seed).sample(candidates, min(options.sample, len(candidates)))
 
-    wanted = ("passed",) if options.sound else ("failed", "timeout", "refused")
+    if options.sound:  # each selection of test cases once
+        chosen = list({(f["test"], *f["cases"]): f for f in reversed(chosen)}.values())[::-1]
+    wanted = ("passed",) if options.sound else ("failed", "refused")
     right = equivalent = 0
     with tempfile.TemporaryDirectory() as folder, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
