@@ -272,7 +272,7 @@ TEST_CASE_TEMPLATE("digamma and trigamma by their identities", T, float, double,
       CHECK(places(psi(2 * x), sum, std::max(unit, slope_2)) < 60);
     }
     // lgamma is the sum of what its derivative says: by differences in long double.
-    if (std::is_same_v<T, double> && std::abs(x) < 1e4) {
+    if (std::is_same_v<T, double> && std::abs(x) < T(1e4)) {
       const long double at = static_cast<long double>(x);
       const long double h = 1e-3L * std::min(1.0L, std::abs(at));
       const auto difference = [&](long double d) {

