@@ -184,7 +184,7 @@ TEST_CASE("a whole power has the range of the power by a real exponent") {
     const long double r = std::pow(10.0L, static_cast<long double>(exponents(rng)) / 12);
     const Line whole = pow(Line::variable(double(r), 1), n);
     const Line real = pow(Line::variable(double(r), 1), double(n));
-    const long double rounded = double(r);
+    const auto rounded = static_cast<long double>(double(r));
     if (std::abs(whole.value) > 1e290 || std::abs(whole.first) > 1e290) continue;
     const auto check = [&](long double factor, int order, double actual, double other) {
       const long double expected = factor * std::pow(rounded, static_cast<long double>(order));

@@ -50,7 +50,8 @@ void check_moves(const F& family, const L& loss, const X& samples, const Move& m
     const double nu = fit.distribution.degrees_of_freedom();
     if (nu < 0.05 || nu > 20) return;
   }
-  for (const auto& [shift, scale] : laws) {
+  for (const Law& law : laws) {
+    const double shift = law.shift, scale = law.scale;
     CAPTURE(shift);
     CAPTURE(scale);
     CAPTURE(fit.parameters.transpose());
@@ -96,7 +97,8 @@ TEST_CASE("Gaussians of twelve to twenty dimensions, shifted or in small units, 
   for (const Eigen::Index d : {12, 16, 20}) {
     const sm::GaussianFamily<double> family(d);
     const Eigen::MatrixXd x = random_samples(d, 10 * d, rng);
-    for (const auto& [shift, scale] : laws) {
+    for (const Law& law : laws) {
+      const double shift = law.shift, scale = law.scale;
       const Eigen::MatrixXd there = scale * (x.array() + shift).matrix();
       const auto fit = sm::fit(family, sm::ScoreMatchingLoss{}, sm::Lbfgs{}, there);
       sm::Moments<double> moments(d);

@@ -29,15 +29,15 @@ using PointInNumbers = NumbersOf<ForwardLaplacian<T, pass_width<Dim>>, Dim>;
 }  // namespace detail
 
 /// A callable whose x need not be plain: `const auto& x`, not `const Eigen::Vector2d& x`.
-template <class E, class Scalar, int Dim, int ParameterCount>
-concept TakesAnyX = requires(const E& energy, const detail::PointInNumbers<Scalar, Dim>& x,
+template <class Callable, class Scalar, int Dim, int ParameterCount>
+concept TakesAnyX = requires(const Callable& energy, const detail::PointInNumbers<Scalar, Dim>& x,
                              const Eigen::Matrix<Scalar, ParameterCount, 1>& theta) {
   ForwardLaplacian<Scalar, detail::pass_width<Dim>>(energy(x, theta));
 };
 
 /// A callable whose theta need not be plain: `const auto& theta`, not `const Eigen::Vector2d&`.
-template <class E, class Scalar, int Dim, int ParameterCount>
-concept TakesAnyTheta = requires(const E& energy,
+template <class Callable, class Scalar, int Dim, int ParameterCount>
+concept TakesAnyTheta = requires(const Callable& energy,
                                  const detail::PointInNumbers<Dual<Scalar, 1>, Dim>& x,
                                  const detail::NumbersOf<Dual<Scalar, 1>, ParameterCount>& theta) {
   energy(x, theta);
@@ -46,9 +46,10 @@ concept TakesAnyTheta = requires(const E& energy,
 /// A generic callable `energy(x, theta)` that returns log p_theta(x) up to a constant (minus an
 /// energy in the physicist's sense): x and theta are Eigen columns of numbers that it must not ask
 /// to be plain.
-template <class E, class Scalar, int Dim, int ParameterCount>
-concept EnergyFunction = std::copy_constructible<E> && TakesAnyX<E, Scalar, Dim, ParameterCount> &&
-    TakesAnyTheta<E, Scalar, Dim, ParameterCount>;
+template <class Callable, class Scalar, int Dim, int ParameterCount>
+concept EnergyFunction =
+    std::copy_constructible<Callable> && TakesAnyX<Callable, Scalar, Dim, ParameterCount> &&
+    TakesAnyTheta<Callable, Scalar, Dim, ParameterCount>;
 
 /// The densities exp(energy(x, theta)) / Z(theta), Z unknown, of one callable that the user writes.
 ///

@@ -59,11 +59,12 @@ struct PairwiseGaussianStatistics {
 
   template <class Gradient, class Shift>
   void pull_back(Gradient& gradient, const Shift& v) const {
+    const auto at = [&v](Eigen::Index i) { return static_cast<typename Gradient::Scalar>(v(i)); };
     const Eigen::Index d = v.size();
     for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
-      gradient(d + i) += v(i) * gradient(i);
+      gradient(d + i) += at(i) * gradient(i);
       for (Eigen::Index j = 0; j < i; ++j) {
-        gradient(k++) += v(j) * gradient(i) + v(i) * gradient(j);
+        gradient(k++) += at(j) * gradient(i) + at(i) * gradient(j);
       }
     }
   }
