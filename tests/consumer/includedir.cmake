@@ -5,7 +5,7 @@ cmake_minimum_required(VERSION 3.23)
 file(REMOVE_RECURSE "${BINARY}")
 foreach(includedir include include/sub "${BINARY}/elsewhere")
   execute_process(
-    COMMAND "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${BINARY}/build" -C "${SHARED_CACHE}"
+    COMMAND "${CMAKE_COMMAND}" -G "${GENERATOR}" -S "${SOURCE}" -B "${BINARY}/build" -C "${SHARED_CACHE}"
             -DSCOREMATCH_BUILD_TESTS=OFF -DSCOREMATCH_BUILD_EXAMPLES=OFF
             "-DCMAKE_INSTALL_INCLUDEDIR=${includedir}" "-DCMAKE_INSTALL_PREFIX=${BINARY}/prefix"
     OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
