@@ -371,3 +371,17 @@ TEST_CASE("a gradient whose square overflows ends Adam as diverged, at the last 
     CHECK(std::isfinite(minimum.loss));
   }
 }
+
+TEST_CASE("an epsilon of Adam that is zero in the scalar of the parameters is refused") {
+  // Where a gradient is zero, it alone stands below the fraction bar.
+  const auto flat = [](const Eigen::Vector2f& x, Eigen::Vector2f& gradient) {
+    gradient << x(0), 0;
+    return 1 + x(0) * x(0) / 2;
+  };
+  const auto run = [&](double epsilon) {
+    return sm::minimize(sm::Adam{.epsilon = epsilon, .max_iterations = 5}, flat,
+                        Eigen::Vector2f(1, 1));
+  };
+  CHECK(contains(message_of([&] { run(1e-60); }), "Adam: epsilon = 1e-60"));
+  CHECK(run(1e-30).parameters.allFinite());
+}

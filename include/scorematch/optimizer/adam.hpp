@@ -27,8 +27,8 @@ namespace scorematch {
 /// at first constant, then falling as 1 / sqrt(t), the schedule of the convergence theorem of
 /// Kingma and Ba.
 ///
-/// **Errors** as `GradientDescent`; beta1 and beta2 must lie in [0, 1), epsilon above 0, decay must
-/// be finite and at least 0. A gradient whose square overflows ends the walk as `diverged`.
+/// **Errors** as `GradientDescent`; beta1 and beta2 must lie in [0, 1), epsilon above 0 in
+/// the scalar of the parameters too; decay must be finite and at least 0. A gradient whose square overflows ends the walk as `diverged`.
 ///
 /// **Cost** as `GradientDescent`, and four more parameter vectors.
 struct Adam {
@@ -58,7 +58,10 @@ struct Adam {
     const Scalar rate = static_cast<Scalar>(learning_rate);
     const Scalar b1 = static_cast<Scalar>(beta1);
     const Scalar b2 = static_cast<Scalar>(beta2);
-    const Scalar guard = static_cast<Scalar>(epsilon);
+    const auto least = static_cast<LaneOf<Scalar>>(epsilon);
+    detail::require_option(least > 0, "Adam", "epsilon", epsilon,
+                           "a number that the scalar of the parameters can tell from 0");
+    const Scalar guard(least);
     Scalar b1_power(1);
     Scalar b2_power(1);
     Parameters first = Parameters::Zero(start.size());
