@@ -28,7 +28,8 @@ namespace scorematch {
 /// Kingma and Ba.
 ///
 /// **Errors** as `GradientDescent`; beta1 and beta2 must lie in [0, 1), epsilon above 0 in
-/// the scalar of the parameters too; decay must be finite and at least 0. A gradient whose square overflows ends the walk as `diverged`.
+/// the scalar of the parameters too; decay must be finite and at least 0. A gradient whose square
+/// overflows ends the walk as `diverged`.
 ///
 /// **Cost** as `GradientDescent`, and four more parameter vectors.
 struct Adam {
