@@ -421,17 +421,18 @@ TEST_CASE("the weighted standard error is its formula, about the weighted mean")
     const double offset = trial % 3 == 0 ? 0 : 100;  // where the mean of w^2 x is far from 0
     const Eigen::RowVectorXd x = normals<double>(1, n, rng).array() + offset;
     const VectorXd weights = (2 * normals<double>(n, 1, rng)).array().exp();
+    const Eigen::Matrix<long double, Eigen::Dynamic, 1> v = weights.cast<long double>();
+    const Eigen::Matrix<long double, 1, Eigen::Dynamic> y = x.cast<long double>();
     long double total = 0, squares = 0, mean = 0, spread = 0;
     for (Eigen::Index j = 0; j < n; ++j) {
-      const long double w = weights(j);
-      total += w;
-      squares += w * w;
-      mean += w * x(j) * x(j);
+      total += v(j);
+      squares += v(j) * v(j);
+      mean += v(j) * y(j) * y(j);
     }
     mean /= total;
     for (Eigen::Index j = 0; j < n; ++j) {
-      const long double w = weights(j), off = static_cast<long double>(x(j)) * x(j) - mean;
-      spread += w * w * off * off;
+      const long double off = y(j) * y(j) - mean;
+      spread += v(j) * v(j) * off * off;
     }
     const long double effective = total * total / squares;
     const double error = double(std::sqrt(spread / (total * total) * effective / (effective - 1)));

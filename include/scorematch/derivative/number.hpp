@@ -232,6 +232,8 @@ class ForwardOperators {
 }  // namespace scorematch
 
 // What the plain number can hold, as constants: the primary template would say 0 to all of it.
+// Doxygen looks for a scope of this name and finds none.
+/// @cond
 template <scorematch::ForwardNumber X>
 class std::numeric_limits<X> : public std::numeric_limits<typename X::Inner> {
   using Inner = std::numeric_limits<typename X::Inner>;
@@ -247,6 +249,7 @@ class std::numeric_limits<X> : public std::numeric_limits<typename X::Inner> {
   static X signaling_NaN() noexcept { return X(Inner::signaling_NaN()); }
   static X denorm_min() noexcept { return X(Inner::denorm_min()); }
 };
+/// @endcond
 
 // Matrices of these numbers, and their products with matrices of plain ones.
 namespace Eigen {

@@ -58,9 +58,10 @@ struct PolynomialStatistics {
 
   template <class Gradient, class Shift>
   void pull_back(Gradient& gradient, const Shift& v) const {
+    const auto shift = static_cast<typename Gradient::Scalar>(v(0));
     for (int i = Degree; i-- > 0;) {
       for (int k = (i > 0 ? i - 1 : 0) + 1; k < Degree; ++k) {
-        gradient(k) -= v(0) * gradient(k - 1);
+        gradient(k) -= shift * gradient(k - 1);
       }
     }
   }
