@@ -95,7 +95,7 @@ void check_other(const Loss& loss, const F& family, const F& other) {
 template <class F>
 void check_distribution_of(const F& family) {
   off_by_one(family.parameter_count(),
-             [&](Index size) { family.distribution(F::Parameters::Zero(size)); });
+             [&](Index size) { family.distribution(VectorXd(VectorXd::Zero(size))); });
 }
 
 template <class Density>
@@ -226,6 +226,16 @@ TEST_CASE("distributions and families refuse vectors of the wrong size") {
   });
   check_points(gaussian);
   check_points(sm::Gaussian<double, d>(mean, unit));
+  // Eigen itself would read beyond the end of what is too short for a fixed size.
+  off_by_one(d, [&](Index size) { sm::Gaussian<double, d>(VectorXd::Ones(size), unit); });
+  off_by_one(d, [&](Index size) {
+    sm::Gaussian<double, d>(Eigen::Vector3d(1, 1, 1), MatrixXd::Identity(size, size));
+  });
+  off_by_one(d, [&](Index size) { sm::StudentT<double, d>(VectorXd::Ones(size), unit, 4); });
+  off_by_one(d, [&](Index size) {
+    sm::TruncatedGaussian<double, d>(mean, MatrixXd::Identity(size, d),
+                                     sm::Box<double, d>::positive_orthant(d));
+  });
   const sm::GaussianMixture<double, Eigen::Dynamic, 2> mixture(Eigen::Vector2d(1, 1),
                                                                {gaussian, gaussian});
   check_points(mixture);
@@ -254,6 +264,12 @@ TEST_CASE("distributions and families refuse vectors of the wrong size") {
 
   const sm::GaussianFamily<double> family(d);
   check_distribution_of(family);
+  check_distribution_of(sm::GaussianFamily<double, d>());
+  check_distribution_of(sm::StudentTFamily<double, d>());
+  check_distribution_of(sm::GaussianMixtureFamily<double, d, 2>());
+  check_distribution_of(sm::PairwiseGaussianFamily<double, d>());
+  check_distribution_of(sm::TruncatedGaussianFamily<double, d>());
+  check_distribution_of(sm::PolynomialFamily<double, 4>());
   check_points(family.distribution(family.start()));
   refused([&] { family.parameters(larger); });
   const sm::StudentTFamily<double> student(d);

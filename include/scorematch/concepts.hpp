@@ -45,6 +45,36 @@ concept SamplesOf = DenseExpression<X> && HasScalar<X, Scalar> && HasRows<X, Dim
 template <class X, class Scalar>
 concept WeightsOf = DenseExpression<X> && HasScalar<X, Scalar> && bool(X::IsVectorAtCompileTime);
 
+namespace detail {
+
+// What Eigen would copy into a matrix of fixed size without asking for its own, but for an
+// assertion.
+template <class X, class Fixed>
+concept SizedLater = DenseExpression<X> && HasScalar<X, typename Fixed::Scalar> &&
+    ((int(Fixed::RowsAtCompileTime) != Eigen::Dynamic &&
+      int(X::RowsAtCompileTime) == Eigen::Dynamic) ||
+     (int(Fixed::ColsAtCompileTime) != Eigen::Dynamic &&
+      int(X::ColsAtCompileTime) == Eigen::Dynamic));
+
+// `x` as a `Fixed`, once its size has been looked at. What is no `SizedLater` passes as it is.
+template <class Fixed, class X>
+decltype(auto) sized(const char* argument, const X& x) {
+  if constexpr (SizedLater<X, Fixed>) {
+    constexpr int rows = Fixed::RowsAtCompileTime, cols = Fixed::ColsAtCompileTime;
+    if ((rows != Eigen::Dynamic && x.rows() != rows) ||
+        (cols != Eigen::Dynamic && x.cols() != cols)) {
+      fail(argument, " is ", x.rows(), " x ", x.cols(), "; expected ",
+           rows == Eigen::Dynamic ? x.rows() : rows, " x ",
+           cols == Eigen::Dynamic ? x.cols() : cols);
+    }
+    return Fixed(x);
+  } else {
+    return (x);
+  }
+}
+
+}  // namespace detail
+
 // --- domain --------------------------------------------------------------------------------------
 
 /// A family or a model whose densities end at the edge of a box, `box()`.

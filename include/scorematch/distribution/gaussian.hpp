@@ -59,6 +59,11 @@ class Gaussian {
       for (Eigen::Index i = 0; i < j; ++i) covariance_(i, j) = covariance_(j, i);
     }
   }
+  template <DenseExpression M, DenseExpression C>
+  requires(detail::SizedLater<M, Vector> || detail::SizedLater<C, Matrix>)
+      Gaussian(const M& mean, const C& covariance)
+      : Gaussian(Vector(detail::sized<Vector>("mean", mean)),
+                 Matrix(detail::sized<Matrix>("covariance", covariance))) {}
 
   /// From a mean and the lower Cholesky factor of the covariance (its upper triangle is not read);
   /// exact where the covariance itself is too ill-conditioned to be factored again.

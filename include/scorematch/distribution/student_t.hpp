@@ -42,6 +42,10 @@ class StudentT {
   /// degrees of freedom are not finite and above 0.
   StudentT(const Vector& location, const Matrix& scale, Scalar degrees_of_freedom)
       : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}
+  template <DenseExpression M, DenseExpression C>
+  requires(detail::SizedLater<M, Vector> || detail::SizedLater<C, Matrix>)
+      StudentT(const M& location, const C& scale, Scalar degrees_of_freedom)
+      : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}
 
   /// From the Gaussian that has its location for a mean and its scale for a covariance.
   StudentT(const Gaussian<Scalar, Dim>& core, Scalar degrees_of_freedom)

@@ -106,6 +106,10 @@ class EnergyFamily
     require_finite("theta", theta);
     return {energy_, theta, dimension_};
   }
+  template <detail::SizedLater<Parameters> Theta>
+  Distribution distribution(const Theta& theta) const {
+    return distribution(detail::sized<Parameters>("theta", theta));
+  }
 
   /// log p_theta(x) up to a constant, in any numbers.
   template <DenseExpression X, DenseExpression Theta>

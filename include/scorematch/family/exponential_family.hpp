@@ -32,7 +32,9 @@ class ExponentialDistribution {
 
   ExponentialDistribution(Eigen::Index dimension, const Statistics& statistics, const Base& base,
                           const Parameters& theta)
-      : dimension_(dimension), statistics_(statistics), base_(base), theta_(theta) {}
+      : dimension_(dimension), statistics_(statistics), base_(base), theta_(theta) {
+    detail::require_size("ExponentialDistribution", "dimension", dimension, Dim);
+  }
 
   Eigen::Index dimension() const { return dimension_; }
   /// theta: the natural parameters.
@@ -158,6 +160,10 @@ class ExponentialFamily {
       }
     }
     return Distribution(dimension(), statistics_, base_, theta);
+  }
+  template <detail::SizedLater<Parameters> Theta>
+  Distribution distribution(const Theta& theta) const {
+    return distribution(detail::sized<Parameters>("theta", theta));
   }
 
   /// The parameters of the density at theta, moved by v: log p at x + v is what it was at x, up to

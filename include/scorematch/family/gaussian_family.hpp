@@ -115,6 +115,10 @@ class GaussianFamily {
       return family.gaussian(detail::lane_of(theta, k));
     });
   }
+  template <detail::SizedLater<Parameters> Theta>
+  Distribution distribution(const Theta& theta) const {
+    return distribution(detail::sized<Parameters>("theta", theta));
+  }
 
   /// The coordinates of a Gaussian: the inverse of `distribution`.
   Parameters parameters(const Distribution& gaussian) const requires Real<Scalar> {

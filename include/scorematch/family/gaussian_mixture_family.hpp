@@ -153,6 +153,10 @@ class GaussianMixtureFamily
     for (Scalar& weight : logits) weight = std::exp(weight - total);
     return {logits, components(theta, std::make_index_sequence<std::size_t(Components)>())};
   }
+  template <detail::SizedLater<Parameters> Theta>
+  Distribution distribution(const Theta& theta) const {
+    return distribution(detail::sized<Parameters>("theta", theta));
+  }
 
   /// The coordinates of a mixture: the inverse of `distribution`.
   ///

@@ -78,6 +78,10 @@ class StudentTFamily : public Differentiated<StudentTFamily<Scalar_, Dim_>, Scal
     const Eigen::Index count = core_.parameter_count();
     return {core_.distribution(theta.head(count)), std::exp(theta(count))};
   }
+  template <detail::SizedLater<Parameters> Theta>
+  Distribution distribution(const Theta& theta) const {
+    return distribution(detail::sized<Parameters>("theta", theta));
+  }
 
   /// The coordinates of a distribution: the inverse of `distribution`.
   Parameters parameters(const Distribution& t) const {

@@ -60,6 +60,10 @@ class TruncatedGaussianFamily : public PairwiseGaussianFamily<Scalar_, Dim_> {
     }
     return Distribution(theta.head(this->dimension()), this->precision(theta), box_);
   }
+  template <detail::SizedLater<Parameters> Theta>
+  Distribution distribution(const Theta& theta) const {
+    return distribution(detail::sized<Parameters>("theta", theta));
+  }
 
  private:
   Box<Scalar, Dim> box_;
