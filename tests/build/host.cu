@@ -1,6 +1,7 @@
 // Host code of a CUDA source: 0 where its fits are right.
 #include <scorematch/scorematch.hpp>
 
+#include <cmath>
 #include <vector>
 
 namespace sm = scorematch;
@@ -34,5 +35,16 @@ int main() {
 
   const sm::PhiFourFamily<double> lattice(2, sm::ring(2));
   right = right && sm::fit(lattice, loss, sm::ClosedForm{}, x).status == sm::Status::converged;
+
+  // Numbers that carry derivatives, and are compared: exp(-theta x^2) where abs(x) is below 8, as it
+  // is for all samples, so that theta is 1 / (2 mean(x^2)).
+  const auto log_density = [](const auto& at, const auto& theta) {
+    using std::abs;
+    return abs(at(0)) < 8 ? -theta(0) * at(0) * at(0) : -theta(0) * at(0);
+  };
+  const auto energy = sm::energy_family<1>(log_density, Eigen::Matrix<double, 1, 1>(1.0));
+  const auto fitted = sm::fit(energy, loss, sm::Lbfgs{}, x.row(0));
+  right = right && fitted.status == sm::Status::converged &&
+          std::abs(fitted.parameters(0) * 2 * x.row(0).squaredNorm() / 7 - 1) < 1e-6;
   return right ? 0 : 1;
 }

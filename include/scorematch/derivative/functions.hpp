@@ -189,7 +189,7 @@ template <ForwardNumber X>
 X abs(const X& x) {
   using std::abs;
   using T = typename X::Inner;
-  const T sign(x.value > 0 ? 1 : x.value < 0 ? -1 : 0);
+  const T sign(x.value > 0 ? 1 : (x.value) < 0 ? -1 : 0);  // parentheses as in number.hpp
   return x.compose(Derivatives<T>{abs(x.value), sign, T(0)});
 }
 

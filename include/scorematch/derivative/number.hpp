@@ -170,10 +170,12 @@ class ForwardOperators {
     return self() = self() / y;
   }
 
-  // By value, so that code may branch on numbers as it does on plain ones.
+  // By value, so that code may branch on numbers as it does on plain ones. Without the parentheses
+  // nvcc, with clang for its host compiler, takes the < for the first of the arguments of the
+  // template `value` above.
   friend bool operator==(const Self& x, const Self& y) { return x.value == y.value; }
   friend bool operator!=(const Self& x, const Self& y) { return x.value != y.value; }
-  friend bool operator<(const Self& x, const Self& y) { return x.value < y.value; }
+  friend bool operator<(const Self& x, const Self& y) { return (x.value) < y.value; }
   friend bool operator<=(const Self& x, const Self& y) { return x.value <= y.value; }
   friend bool operator>(const Self& x, const Self& y) { return x.value > y.value; }
   friend bool operator>=(const Self& x, const Self& y) { return x.value >= y.value; }
@@ -188,7 +190,7 @@ class ForwardOperators {
   }
   template <ConstantFor<T> C>
   friend bool operator<(const Self& x, const C& c) {
-    return x.value < plain(c);
+    return (x.value) < plain(c);
   }
   template <ConstantFor<T> C>
   friend bool operator<=(const Self& x, const C& c) {
