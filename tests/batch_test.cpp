@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <limits>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -351,4 +352,81 @@ TEST_CASE("a batch names the problem that it refuses") {
   CHECK(contains(refused(blocks), "blocks[1]: samples(row 0, column 4) = nan"));
   blocks[1].resize(2, 0);
   CHECK(contains(refused(blocks), "problem 1 has no samples (count = 0)"));
+}
+
+namespace {
+
+// Score matching that refuses few samples; `alone_only`, packs of any.
+struct PickyLoss {
+  double least = 0;
+  bool alone_only = false;
+
+  template <class F>
+  auto summary(const F& family) const {
+    return sm::ScoreMatchingLoss{}.summary(family);
+  }
+  template <class F, class Summary>
+  auto objective(const F& family, const Summary& summary) const {
+    using sm::all;
+    if (!all(summary.count() >= least)) throw std::invalid_argument("scorematch: too few samples");
+    if (alone_only && sm::Lockstep<typename F::Scalar>) throw std::invalid_argument("packs");
+    return sm::ScoreMatchingLoss{}.objective(family, summary);
+  }
+};
+
+// The closed form, but where the first entry of the mean is above `largest`: there it is no number.
+struct Overshooting {
+  double largest;
+
+  template <class Parameters, sm::HasMinimizer<Parameters> Obj, sm::Observer<Parameters> Obs>
+  sm::Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs& observer) const {
+    using sm::select;
+    using Scalar = typename Parameters::Scalar;
+    auto at = sm::ClosedForm{}.minimize(objective, start, observer);
+    const sm::MaskOf<Scalar> beyond = at.parameters(0) > Scalar(largest);
+    at.parameters(2) = select(beyond, Scalar(infinity), at.parameters(2));
+    return at;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a batch names the problem that is refused in lockstep") {
+  const sm::GaussianFamily<double, 2> family;
+  auto problems = random_problems<double, 2>(21);
+  const auto refused = [&](const auto& loss, const auto& optimizer) {
+    return message_of([&] { sm::fit_batch<8>(family, loss, optimizer, problems); });
+  };
+  // Of the second pack, and one of the last, which comes too late to be named.
+  problems[13] = {};
+  problems[13].add(Eigen::Matrix2d::Identity());
+  problems[20] = problems[13];
+  CHECK(refused(PickyLoss{.least = 3}, descent) == "scorematch: summaries[13]: too few samples");
+  CHECK(refused(PickyLoss{.least = 2}, descent) == "no exception");
+
+  problems = random_problems<double, 2>(21);
+  const auto usual = problems[9];
+  problems[9] = {};
+  problems[9].add(Eigen::Matrix<double, 2, 3>{{1001, 1000, 1002}, {1, -2, 1}});
+  CHECK(refused(sm::ScoreMatchingLoss{}, Overshooting{500}) ==
+        "scorematch: summaries[9]: theta(2) = inf; expected a finite value");
+
+  // Options are no problem's own, in lockstep as one by one.
+  problems[9] = usual;
+  const sm::Momentum backwards{.learning_rate = -1};
+  const std::string options =
+      "scorematch: Momentum: learning_rate = -1; expected a finite number above 0";
+  CHECK(refused(sm::ScoreMatchingLoss{}, backwards) == options);
+  CHECK(message_of([&] {
+          sm::fit_batch<1>(family, sm::ScoreMatchingLoss{}, backwards, problems);
+        }) == options);
+  CHECK(refused(sm::ScoreMatchingLoss{}, sm::Lbfgs{.history = 0}) ==
+        "scorematch: Lbfgs: history = 0; expected a number from 1 to 20");
+
+  // What is refused as a pack alone is fitted one by one.
+  const auto fits = sm::fit_batch<8>(family, PickyLoss{.alone_only = true}, descent, problems);
+  REQUIRE(fits.size() == problems.size());
+  for (std::size_t k = 0; k < fits.size(); ++k) {
+    check_same(fits[k], sm::fit(family, sm::ScoreMatchingLoss{}, descent, problems[k]), 0);
+  }
 }

@@ -128,6 +128,21 @@ void with_place([[maybe_unused]] const char* list, [[maybe_unused]] std::size_t 
 #endif
 }
 
+// Calls `call`; false where it refuses its arguments. Without exceptions that ends the program.
+template <class Call>
+bool accepted(Call&& call) {
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
+  try {
+    call();
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
+#else
+  call();
+#endif
+  return true;
+}
+
 // "GradientDescent: learning_rate = -1; expected a finite number above 0"
 template <class Number>
 void require_option(bool holds, const char* owner, const char* option, const Number& value,

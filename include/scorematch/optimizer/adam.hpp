@@ -46,16 +46,9 @@ struct Adam {
 
   template <class Parameters, Objective<Parameters> Obj, Observer<Parameters> Obs>
   Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs& observer) const {
-    using std::isfinite;
     using std::sqrt;
     using Scalar = typename Parameters::Scalar;
-    detail::require_descent_options("Adam", *this);
-    detail::require_option(beta1 >= 0 && beta1 < 1, "Adam", "beta1", beta1, "a number in [0, 1)");
-    detail::require_option(beta2 >= 0 && beta2 < 1, "Adam", "beta2", beta2, "a number in [0, 1)");
-    detail::require_option(isfinite(epsilon) && epsilon > 0, "Adam", "epsilon", epsilon,
-                           "a finite number above 0");
-    detail::require_option(isfinite(decay) && decay >= 0, "Adam", "decay", decay,
-                           "a finite number, at least 0");
+    require_options();
     const Scalar rate = static_cast<Scalar>(learning_rate);
     const Scalar b1 = static_cast<Scalar>(beta1);
     const Scalar b2 = static_cast<Scalar>(beta2);
@@ -93,6 +86,18 @@ struct Adam {
             theta(i) -= scale * first(i) / (deviation(i) * correction + guard) + lost;
           }
         });
+  }
+
+  /// What `minimize` checks first, but for what depends on the scalar of the parameters.
+  void require_options() const {
+    using std::isfinite;
+    detail::require_descent_options("Adam", *this);
+    detail::require_option(beta1 >= 0 && beta1 < 1, "Adam", "beta1", beta1, "a number in [0, 1)");
+    detail::require_option(beta2 >= 0 && beta2 < 1, "Adam", "beta2", beta2, "a number in [0, 1)");
+    detail::require_option(isfinite(epsilon) && epsilon > 0, "Adam", "epsilon", epsilon,
+                           "a finite number above 0");
+    detail::require_option(isfinite(decay) && decay >= 0, "Adam", "decay", decay,
+                           "a finite number, at least 0");
   }
 };
 

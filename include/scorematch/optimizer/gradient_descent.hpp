@@ -30,7 +30,7 @@ struct GradientDescent {
   template <class Parameters, Objective<Parameters> Obj, Observer<Parameters> Obs>
   Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs& observer) const {
     using Scalar = typename Parameters::Scalar;
-    detail::require_descent_options("GradientDescent", *this);
+    require_options();
     const Scalar rate = static_cast<Scalar>(learning_rate);
     return detail::descend(*this, objective, start, observer,
                            [rate](Parameters& theta, const Parameters& gradient, Eigen::Index) {
@@ -39,6 +39,9 @@ struct GradientDescent {
                              });
                            });
   }
+
+  /// What `minimize` checks first, before there is anything to minimize.
+  void require_options() const { detail::require_descent_options("GradientDescent", *this); }
 };
 
 }  // namespace scorematch

@@ -426,7 +426,7 @@ struct Lbfgs {
     }
   }
 
- private:
+  /// What `minimize` checks first, before there is anything to minimize.
   void require_options() const {
     using std::isfinite;
     detail::require_option(history >= 1 && history <= max_history, "Lbfgs", "history", history,

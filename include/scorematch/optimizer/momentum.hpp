@@ -26,9 +26,7 @@ struct Momentum {
   template <class Parameters, Objective<Parameters> Obj, Observer<Parameters> Obs>
   Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs& observer) const {
     using Scalar = typename Parameters::Scalar;
-    detail::require_descent_options("Momentum", *this);
-    detail::require_option(momentum >= 0 && momentum < 1, "Momentum", "momentum", momentum,
-                           "a number in [0, 1)");
+    require_options();
     const Scalar rate = static_cast<Scalar>(learning_rate);
     const Scalar keep = static_cast<Scalar>(momentum);
     Parameters velocity = Parameters::Zero(start.size());
@@ -39,6 +37,13 @@ struct Momentum {
                                theta(i) += velocity(i);
                              });
                            });
+  }
+
+  /// What `minimize` checks first, before there is anything to minimize.
+  void require_options() const {
+    detail::require_descent_options("Momentum", *this);
+    detail::require_option(momentum >= 0 && momentum < 1, "Momentum", "momentum", momentum,
+                           "a number in [0, 1)");
   }
 };
 

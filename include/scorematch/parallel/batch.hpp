@@ -61,7 +61,9 @@ concept RunsInLockstep = int(F::Dim) != Eigen::Dynamic&& int(F::Dim) <= 8 &&
 /// take it over packs; everything else is fitted one by one. `Lanes` is the number of fits in
 /// lockstep, a power of two; 1 for none.
 ///
-/// **Errors** as those of `fit`, for the first problem that has one.
+/// **Errors** as those of `fit`, for the first problem that has one, by its index ("summaries[3]:
+/// ..."), after options that are out of range for all of them. How a walk ends is no error: each
+/// problem has its own status.
 ///
 /// **Allocation** the result.
 ///
@@ -70,6 +72,7 @@ template <int Lanes = 0, Family F, LossFor<F> L,
           OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer>
 std::vector<Fit<F>> fit_batch(const F& family, const L& loss, const Optimizer& optimizer,
                               std::type_identity_t<std::span<const SummaryOf<L, F>>> summaries) {
+  if constexpr (requires { optimizer.require_options(); }) optimizer.require_options();
   constexpr int lanes = Lanes == 0 ? detail::default_lanes<typename F::Scalar> : Lanes;
   for (std::size_t k = 0; k < summaries.size(); ++k) {
     if (!(summaries[k].count() > 0)) {
@@ -78,35 +81,39 @@ std::vector<Fit<F>> fit_batch(const F& family, const L& loss, const Optimizer& o
   }
   std::vector<Fit<F>> fits;
   fits.reserve(summaries.size());
-  std::size_t done = 0;
+  const auto fit_next_alone = [&] {
+    detail::with_place("summaries", fits.size(), [&] {
+      fits.push_back(scorematch::fit(family, loss, optimizer, summaries[fits.size()]));
+    });
+  };
 #if defined(SCOREMATCH_HAS_PACKS)
   if constexpr (lanes > 1 && VectorLane<typename F::Scalar>) {
     using P = Pack<typename F::Scalar, lanes>;
     if constexpr (detail::RunsInLockstep<F, L, Optimizer, P>) {
       const auto packed_family = family.template with_scalar<P>();
       auto packed = loss.summary(packed_family);
-      for (; summaries.size() - done > 1; done = fits.size()) {
+      for (std::size_t done = 0; summaries.size() - done > 1; done = fits.size()) {
         const int size = static_cast<int>((std::min)(summaries.size() - done, std::size_t(lanes)));
         // Lanes to spare repeat the last problem.
         for (int k = 0; k < lanes; ++k) {
           packed.lane(k) = summaries[done + std::size_t((std::min)(k, size - 1))];
         }
-        auto together = scorematch::fit(packed_family, loss, optimizer, packed);
-        for (int k = 0; k < size; ++k) {
-          fits.push_back({together.distribution[std::size_t(k)],
-                          detail::lane_of(together.parameters, k), together.loss[k],
-                          together.gradient_norm[k], together.iterations[std::size_t(k)],
-                          together.status[std::size_t(k)]});
-        }
+        const bool fitted = detail::accepted([&] {
+          auto together = scorematch::fit(packed_family, loss, optimizer, packed);
+          for (int k = 0; k < size; ++k) {
+            fits.push_back({together.distribution[std::size_t(k)],
+                            detail::lane_of(together.parameters, k), together.loss[k],
+                            together.gradient_norm[k], together.iterations[std::size_t(k)],
+                            together.status[std::size_t(k)]});
+          }
+        });
+        // A refusal of the pack does not say which problem it is about: that problem's own does.
+        for (int k = 0; !fitted && k < size; ++k) fit_next_alone();
       }
     }
   }
 #endif
-  for (; done < summaries.size(); ++done) {
-    detail::with_place("summaries", done, [&] {
-      fits.push_back(scorematch::fit(family, loss, optimizer, summaries[done]));
-    });
-  }
+  while (fits.size() < summaries.size()) fit_next_alone();
   return fits;
 }
 
