@@ -468,6 +468,47 @@ TEST_CASE("streaming, merging and weights change nothing") {
   check(energy);
 }
 
+TEST_CASE("a model is fitted to samples of it that different boxes have cut off") {
+  using Family = sm::TruncatedGaussianFamily<double, 1>;
+  const Eigen::Vector2d truth(0.7, 1.3);  // eta and K
+  const sm::GeneralizedScoreMatchingLoss loss(sm::MinWeight{.c = 0.375});
+  // The density itself in place of samples, at the middles of fine cells; the slope of the weight
+  // jumps between two of them.
+  const int n = 4000;
+  const auto add = [&](auto& summary, double lower, double upper) {
+    Eigen::RowVectorXd x(n);
+    for (int i = 0; i < n; ++i) x(i) = lower + (upper - lower) * (i + 0.5) / n;
+    const Eigen::VectorXd density =
+        (truth(0) * x.array() - truth(1) * x.array().square() / 2).exp();
+    summary.add(x, density);
+  };
+  const auto summary_of = [&](double lower, double upper) {
+    const Eigen::Matrix<double, 1, 1> from(lower);
+    const Eigen::Matrix<double, 1, 1> to(upper);
+    return loss.summary(Family(sm::Box<double, 1>(from, to)));
+  };
+  auto left = summary_of(0, 1.5);
+  add(left, 0, 1.5);
+  auto right = summary_of(1, 3);
+  add(right, 1, 3);
+  const auto parameters = [&](const auto& summary) {
+    return sm::fit(Family(), loss, sm::ClosedForm{}, summary).parameters;
+  };
+  CHECK(relative_difference(parameters(left), truth) < 1e-6);
+  auto both = left;
+  both.merge(right);
+  CHECK(both.count() == left.count() + right.count());
+  CHECK(relative_difference(parameters(both), truth) < 1e-6);
+  auto reversed = right;
+  reversed.merge(left);
+  CHECK(relative_difference(parameters(reversed), truth) < 1e-6);
+  // It is the box of each that makes it right: not so in one that holds both.
+  auto hull = summary_of(0, 3);
+  add(hull, 0, 1.5);
+  add(hull, 1, 3);
+  CHECK(relative_difference(parameters(hull), truth) > 0.05);
+}
+
 // --- misuse --------------------------------------------------------------------------------------
 
 TEST_CASE("samples outside the domain are refused by row, column and value") {
@@ -500,12 +541,22 @@ TEST_CASE("samples outside the domain are refused by row, column and value") {
   CHECK(contains(message_of([&] { boxed.summary(energy).add(x); }),
                  "samples(row 1, column 0) = 0.5 lies outside the box; expected a value in [0, "
                  "0.25]"));
-  // Samples that were fine elsewhere do not come in by the back door.
+  // Samples that were fine elsewhere do not come in by the back door, nor samples that another box
+  // has cut off, though they lie in this one.
   auto everywhere = loss.summary(energy);
-  everywhere.add(x);
+  everywhere.add(0.25 * x);
   auto inside = boxed.summary(energy);
-  CHECK(contains(message_of([&] { inside.merge(everywhere); }), "= 0.5 lies outside"));
-  CHECK(inside.count() == 0);
+  inside.add(0.25 * x);
+  CHECK(message_of([&] { inside.merge(everywhere); }) ==
+        "scorematch: TruncatedSamples::merge: coordinate 0 of other's box is [0, inf]; expected "
+        "[0, 1], as in this one");
+  CHECK(inside.count() == 4);
+  CHECK(contains(message_of([&] { everywhere.merge(inside); }), "is [0, 1]; expected [0, inf]"));
+  CHECK(everywhere.count() == 4);
+  const sm::Box other(Eigen::Vector2d(0, 0), Eigen::Vector2d(1, 0.5));
+  const sm::GeneralizedScoreMatchingLoss wide(sm::MinWeight{}, other);
+  CHECK(contains(message_of([&] { inside.merge(wide.summary(energy)); }),
+                 "coordinate 1 of other's box is [0, 0.5]; expected [0, 0.25]"));
 }
 
 TEST_CASE("a box holds its bounds, and nothing beyond") {

@@ -29,6 +29,17 @@ void require_inside(const Box& box, const X& samples, const W& weights) {
   }
 }
 
+// "TruncatedSamples::merge: coordinate 1 of other's box is [0, 2]; expected [0, 1], as in this one"
+template <class Box>
+void require_same_box(const char* owner, const Box& box, const Box& other) {
+  for (Eigen::Index j = 0; j < box.dimension(); ++j) {
+    if (other.lower()(j) == box.lower()(j) && other.upper()(j) == box.upper()(j)) continue;
+    fail(owner, ": coordinate ", j, " of other's box is [", other.lower()(j), ", ",
+         other.upper()(j), "]; expected [", box.lower()(j), ", ", box.upper()(j),
+         "], as in this one");
+  }
+}
+
 }  // namespace detail
 
 /// The domain of truncated samples: all x with lower_j <= x_j <= upper_j, either of them infinite

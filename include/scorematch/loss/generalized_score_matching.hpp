@@ -179,9 +179,16 @@ class TruncatedSamples {
                           });
   }
 
-  /// Adds everything `other` has seen, which must lie in this box too.
+  /// Adds everything `other` has seen.
+  ///
+  /// **Errors** std::invalid_argument where its box is another: all samples get the weights of this
+  /// one, which vanish at its edges, and would not at those that have cut off the other's.
+  /// (`QuadraticSummary` has weighted each sample by then, and merges different boxes.)
   void merge(const TruncatedSamples& other) {
-    if (other.dimension() == dimension()) weighting_.require_inside(other.set_.samples());
+    if (other.dimension() == dimension()) {
+      detail::require_same_box("TruncatedSamples::merge", weighting_.box(), other.weighting_.box());
+      weighting_.require_inside(other.set_.samples());  // its weight function may be another
+    }
     set_.merge(other.set_);
   }
 

@@ -120,8 +120,14 @@ class QuadraticSummary {
   }
 
   /// Adds everything `other` has seen, with the same statistics (which is checked where they have
-  /// an ==). Merging with an empty one is the
-  /// identity to the bit.
+  /// an ==). Merging with an empty one is the identity to the bit.
+  ///
+  /// **Math** Weightings may differ: each sample keeps the weights that it came with. So samples of
+  /// one density p, cut off to different boxes B, may be merged where each came with the weights
+  /// h_B of its own box. Within B the score of what is cut off is that of p, and the sum of all is,
+  /// up to a constant,
+  ///   sum_B n_B / 2 E_B[ sum_j h_Bj (d_j log p_theta - d_j log p)^2 ]:
+  /// no term is negative, and all of them vanish at p. The fit's distribution has the family's box.
   void merge(const QuadraticSummary& other) {
     if (other.dimension() != dimension()) {
       detail::fail("QuadraticSummary::merge: other has dimension ", other.dimension(),
