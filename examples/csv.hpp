@@ -32,9 +32,10 @@ struct Options {
 };
 
 struct Table {
-  std::vector<std::string> names;  // one for each column; "x1", "x2", ... without a header
-  Eigen::MatrixXd values;          // columns x rows: one record per column
-  std::size_t dropped = 0;         // records left out because a value is missing
+  // One for each column; "x1", "x2", ... without a header. Print what `shown` makes of them.
+  std::vector<std::string> names;
+  Eigen::MatrixXd values;   // columns x rows: one record per column
+  std::size_t dropped = 0;  // records left out because a value is missing
 };
 
 struct Record {
@@ -69,11 +70,23 @@ inline std::string counted(std::size_t count, const char* what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-// As a message shows it: no longer than a line, and no character that a terminal would obey.
+// As it may be printed: "?" for each character that a terminal would obey, among them U+0080 to
+// U+009F, of which UTF-8 makes C2 80 to C2 9F.
+inline std::string shown(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto code = static_cast<unsigned char>(text[i]);
+    const unsigned next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    const bool two = code == 0xC2 && next >= 0x80 && next < 0xA0;
+    result += two || code < 0x20 || code == 0x7F ? '?' : text[i];
+    i += two;
+  }
+  return result;
+}
+
+// As a message shows it: no longer than a line.
 inline std::string quoted(const std::string& field) {
-  std::string shown = field.size() <= 40 ? field : field.substr(0, 40) + "...";
-  for (char& c : shown) c = std::iscntrl(static_cast<unsigned char>(c)) != 0 ? '?' : c;
-  return '"' + shown + '"';
+  return '"' + shown(field.size() <= 40 ? field : field.substr(0, 40) + "...") + '"';
 }
 
 inline std::optional<double> number(const std::string& text) {
@@ -285,8 +298,9 @@ inline std::vector<std::size_t> find_columns(const std::string& file,
   return columns;
 }
 
-// `file` is what messages call the text.
-inline Table parse(const std::string& file, std::string_view text, const Options& options = {}) {
+// `name` is what messages call the text.
+inline Table parse(const std::string& name, std::string_view text, const Options& options = {}) {
+  const std::string file = shown(name);
   Records records(file, text);
   std::optional<Record> record = records.next();
   if (!record) throw std::runtime_error(file + ": no rows of numbers");
@@ -346,10 +360,10 @@ inline Table parse(const std::string& file, std::string_view text, const Options
 
 inline Table read(const std::string& file, const Options& options = {}) {
   std::ifstream stream(file, std::ios::binary);
-  if (!stream) throw std::runtime_error(file + ": cannot open");
+  if (!stream) throw std::runtime_error(shown(file) + ": cannot open");
   std::string text;
   for (char c; stream.get(c);) text += c;
-  if (stream.bad()) throw std::runtime_error(file + ": cannot read");
+  if (stream.bad()) throw std::runtime_error(shown(file) + ": cannot read");
   return parse(file, text, options);
 }
 

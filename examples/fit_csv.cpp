@@ -54,7 +54,7 @@ struct Options {
 
 [[noreturn]] void refuse(const std::string& option, const std::string& value,
                          const std::string& expected) {
-  throw std::invalid_argument(option + " " + value + ": expected " + expected);
+  throw std::invalid_argument(option + " " + csv::shown(value) + ": expected " + expected);
 }
 
 double positive(const std::string& option, const std::string& value) {
@@ -71,7 +71,7 @@ Options parse(int argc, char** argv) {
       options.file = option;
       continue;
     }
-    if (i + 1 == argc) throw std::invalid_argument(option + " needs a value");
+    if (i + 1 == argc) throw std::invalid_argument(csv::shown(option) + " needs a value");
     const std::string value = argv[++i];
     if (option == "--header") {
       if (value != "yes" && value != "no") refuse(option, value, "yes or no");
@@ -96,7 +96,7 @@ Options parse(int argc, char** argv) {
       if (!(number >= 1 && number <= 1e15)) refuse(option, value, "at least 1");
       options.iterations = static_cast<long>(number);
     } else {
-      throw std::invalid_argument("unknown option " + option + " (see --help)");
+      throw std::invalid_argument("unknown option " + csv::shown(option) + " (see --help)");
     }
   }
   if (options.optimizer.empty()) {
@@ -140,7 +140,7 @@ void print(const char* title, const std::vector<std::string>& names,
            const Eigen::MatrixXd& matrix) {
   std::printf("\n%s\n", title);
   for (Eigen::Index i = 0; i < matrix.rows(); ++i) {
-    std::printf("  %-16s", names[static_cast<std::size_t>(i)].c_str());
+    std::printf("  %-16s", csv::shown(names[static_cast<std::size_t>(i)]).c_str());
     for (Eigen::Index j = 0; j < matrix.cols(); ++j) std::printf(" %12.6g", matrix(i, j));
     std::printf("\n");
   }
@@ -268,8 +268,8 @@ int fit_truncated(const Options& options, const std::vector<std::string>& names,
 
 int run(const Options& options) {
   const csv::Table table = csv::read(options.file, options.reading);
-  std::printf("%s: %td samples of %td variables", options.file.c_str(), table.values.cols(),
-              table.values.rows());
+  std::printf("%s: %td samples of %td variables", csv::shown(options.file).c_str(),
+              table.values.cols(), table.values.rows());
   if (table.dropped > 0) std::printf("; %zu dropped, lacking a value", table.dropped);
   std::printf("\n");
   return options.loss == "generalized" ? fit_truncated(options, table.names, table.values)

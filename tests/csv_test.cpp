@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cctype>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -97,6 +98,38 @@ TEST_CASE("what cannot be read is named by file, line and column") {
   check("a,b\n", "no rows of numbers");
   CHECK_THROWS_WITH(csv::read("no/such/file.csv"), "no/such/file.csv: cannot open");
   CHECK_THROWS_WITH(csv::read(PROJECT_ROOT), PROJECT_ROOT ": cannot read");
+}
+
+TEST_CASE("what a message quotes holds no character that a terminal obeys") {
+  using namespace std::string_literals;
+  const auto check = [](const std::string& text, const std::string& expected) {
+    CAPTURE(expected);
+    CHECK(text == expected);
+    for (const char c : text) CHECK(std::iscntrl(static_cast<unsigned char>(c)) == 0);
+  };
+  check(csv::shown("a\x1b[2Jb\0c\nd\re\x7f"s), "a?[2Jb?c?d?e?");
+  check(csv::shown("10 \xC2\xB5m, \xC3\x9F"), "10 \xC2\xB5m, \xC3\x9F");  // letters stay
+  check(csv::shown("\xC2\x9B"
+                   "2J"),
+        "?2J");  // the control sequence introducer, as one character
+
+  const std::string header = "a,\"evil\x1b[2J\nname\"\n";
+  const csv::Table table = table_of(header + "1,2\n3,5\n");
+  check(csv::shown(table.names[1]), "evil?[2J name");
+  const std::string twice = "\"\x1b[2J\",\"\x1b[2J\"\n1,2\n";
+  check(complaint(twice, {.columns = {"\x1b[2J"}}),
+        "csv_test.csv: column \"?[2J\" stands in the header twice; expected its number");
+  check(complaint(header + "1,2\n", {.columns = {"\x1b]0;x\x07\n\0"s}}),
+        "csv_test.csv: column \"?]0;x???\" is not there; expected a name, or a number from 1 to 2");
+  check(complaint(header + "1,2\n", {.header = csv::Header::no}),
+        "csv_test.csv:1: column 1: \"a\" is not a finite number");
+  check(complaint("1,\"\xC2\x9B"
+                  "2J\"\n",
+                  {.header = csv::Header::no}),
+        "csv_test.csv:1: column 2: \"?2J\" is not a finite number");
+  CHECK_THROWS_WITH(csv::parse("\x1b[2J\n.csv", "1,2\n3\n"),
+                    "?[2J?.csv:2: column 1: 1 fields; expected 2");
+  CHECK_THROWS_WITH(csv::read("no/\x1b[2J.csv"), "no/?[2J.csv: cannot open");
 }
 
 TEST_CASE("text that is not UTF-8 is named") {
