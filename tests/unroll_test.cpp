@@ -1,6 +1,6 @@
 #include "support.hpp"
 
-#include <scorematch/detail/unroll.hpp>
+#include <scorematch/core/unroll.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 cmake_minimum_required(VERSION 3.23)
 
-# Every header, also those of detail/, is a translation unit of its own, twice over, without a
+# Every header, also the private ones, is a translation unit of its own, twice over, without a
 # warning.
 file(GLOB_RECURSE headers RELATIVE "${INCLUDE}" "${INCLUDE}/*.hpp")
 set(failed "")

@@ -5,7 +5,7 @@
 
 #include <scorematch/data/moments.hpp>
 #include <scorematch/family/gaussian_family.hpp>
-#include <scorematch/fit.hpp>
+#include <scorematch/fit/fit.hpp>
 #include <scorematch/loss/score_matching.hpp>
 #include <scorematch/optimizer/closed_form.hpp>
 

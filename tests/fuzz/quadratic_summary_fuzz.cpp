@@ -4,7 +4,7 @@
 #include "fuzz.hpp"
 
 #include <scorematch/family/exponential_family.hpp>
-#include <scorematch/fit.hpp>
+#include <scorematch/fit/fit.hpp>
 #include <scorematch/loss/generalized_score_matching.hpp>
 #include <scorematch/loss/score_matching.hpp>
 #include <scorematch/optimizer/closed_form.hpp>

@@ -1,7 +1,7 @@
 // Where samples lie and how far they spread, by order alone: a few far ones do not matter.
 #pragma once
 
-#include <scorematch/scalar.hpp>
+#include <scorematch/core/scalar.hpp>
 
 #include <Eigen/Core>
 

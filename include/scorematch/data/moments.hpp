@@ -1,10 +1,10 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/data/block_sums.hpp>
 #include <scorematch/data/samples.hpp>
-#include <scorematch/detail/block_sums.hpp>
-#include <scorematch/detail/require.hpp>
-#include <scorematch/detail/triangular.hpp>
+#include <scorematch/linalg/triangular.hpp>
 
 #include <Eigen/Core>
 

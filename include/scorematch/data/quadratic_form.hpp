@@ -1,7 +1,7 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
-#include <scorematch/detail/require.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 
 #include <Eigen/Core>
 

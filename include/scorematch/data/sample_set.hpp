@@ -1,8 +1,8 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/data/samples.hpp>
-#include <scorematch/detail/require.hpp>
 
 #include <Eigen/Core>
 

@@ -1,8 +1,8 @@
 // Checks on samples as they arrive, and the sentences that name what is wrong with them.
 #pragma once
 
-#include <scorematch/concepts.hpp>
-#include <scorematch/detail/require.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 
 #include <Eigen/Core>
 

@@ -1,7 +1,7 @@
 // The columns that callables of the user's are handed.
 #pragma once
 
-#include <scorematch/detail/require.hpp>
+#include <scorematch/core/require.hpp>
 
 #include <Eigen/Core>
 

@@ -1,7 +1,7 @@
 // Derivatives in x of any generic callable f(x), in passes over its coordinates.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
 #include <scorematch/derivative/dual.hpp>
 #include <scorematch/derivative/forward_curvature.hpp>
 #include <scorematch/derivative/forward_laplacian.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <scorematch/core/unroll.hpp>
 #include <scorematch/derivative/number.hpp>
-#include <scorematch/detail/unroll.hpp>
 
 #include <array>
 #include <cstddef>

@@ -2,9 +2,9 @@
 // for every number type.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/gamma.hpp>
 #include <scorematch/derivative/number.hpp>
-#include <scorematch/detail/gamma.hpp>
 
 #include <Eigen/Core>
 

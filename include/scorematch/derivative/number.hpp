@@ -2,7 +2,7 @@
 // among Eigen's scalars.
 #pragma once
 
-#include <scorematch/scalar.hpp>
+#include <scorematch/core/scalar.hpp>
 
 #include <Eigen/Core>
 

@@ -1,11 +1,11 @@
 // Where a differentiation starts: a point whose coordinates are the variables.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/number.hpp>
 #include <scorematch/derivative/taylor2.hpp>
-#include <scorematch/detail/require.hpp>
 
 #include <Eigen/Core>
 

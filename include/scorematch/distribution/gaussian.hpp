@@ -1,10 +1,10 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
-#include <scorematch/detail/cholesky.hpp>
-#include <scorematch/detail/require.hpp>
-#include <scorematch/detail/triangular.hpp>
-#include <scorematch/detail/wide.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/distribution/wide.hpp>
+#include <scorematch/linalg/cholesky.hpp>
+#include <scorematch/linalg/triangular.hpp>
 
 #include <Eigen/Core>
 

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/derivative/functions.hpp>
-#include <scorematch/detail/require.hpp>
-#include <scorematch/detail/wide.hpp>
 #include <scorematch/distribution/gaussian.hpp>
+#include <scorematch/distribution/wide.hpp>
 
 #include <Eigen/Core>
 

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/data/box.hpp>
-#include <scorematch/detail/cholesky.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/distribution/gaussian.hpp>
+#include <scorematch/linalg/cholesky.hpp>
 
 #include <Eigen/Core>
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/differentiate.hpp>
-#include <scorematch/detail/require.hpp>
 
 #include <Eigen/Core>
 

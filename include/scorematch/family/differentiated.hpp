@@ -1,6 +1,6 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
 #include <scorematch/derivative/differentiate.hpp>
 #include <scorematch/family/score_model.hpp>
 

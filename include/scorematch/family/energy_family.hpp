@@ -1,11 +1,11 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/dual.hpp>
 #include <scorematch/derivative/forward_laplacian.hpp>
 #include <scorematch/derivative/functions.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/distribution/unnormalized_density.hpp>
 #include <scorematch/family/differentiated.hpp>
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/derivative/variables.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/family/score_model.hpp>
 #include <scorematch/family/statistics.hpp>
 

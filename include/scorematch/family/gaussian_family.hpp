@@ -1,15 +1,15 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/unroll.hpp>
 #include <scorematch/data/median.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/sample_set.hpp>
-#include <scorematch/detail/cholesky.hpp>
-#include <scorematch/detail/require.hpp>
-#include <scorematch/detail/triangular.hpp>
-#include <scorematch/detail/unroll.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/family/score_model.hpp>
+#include <scorematch/linalg/cholesky.hpp>
+#include <scorematch/linalg/triangular.hpp>
 
 #include <Eigen/Core>
 

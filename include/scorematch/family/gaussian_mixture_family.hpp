@@ -1,14 +1,14 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/samples.hpp>
 #include <scorematch/derivative/functions.hpp>
-#include <scorematch/detail/log_cholesky.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/distribution/gaussian_mixture.hpp>
 #include <scorematch/family/differentiated.hpp>
 #include <scorematch/family/gaussian_family.hpp>
+#include <scorematch/family/log_cholesky.hpp>
 
 #include <Eigen/Core>
 

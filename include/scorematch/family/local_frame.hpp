@@ -2,7 +2,7 @@
 // not concern.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
 #include <scorematch/data/median.hpp>
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/family/score_model.hpp>

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <scorematch/detail/cholesky.hpp>
-#include <scorematch/detail/require.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/family/exponential_family.hpp>
+#include <scorematch/linalg/cholesky.hpp>
 
 #include <Eigen/Core>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <scorematch/detail/require.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/family/exponential_family.hpp>
 
 #include <Eigen/Core>

@@ -1,7 +1,7 @@
 // What a family may offer of its score, for losses that work from it.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
 
 #include <Eigen/Core>
 

@@ -2,14 +2,14 @@
 // the library comes by the derivatives that it does not.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/derivative/differentiate.hpp>
 #include <scorematch/derivative/forward_curvature.hpp>
 #include <scorematch/derivative/forward_laplacian.hpp>
 #include <scorematch/derivative/functions.hpp>
 #include <scorematch/derivative/taylor2.hpp>
 #include <scorematch/derivative/variables.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/family/score_model.hpp>
 
 #include <Eigen/Core>

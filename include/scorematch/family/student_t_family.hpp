@@ -1,12 +1,12 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/derivative/functions.hpp>
-#include <scorematch/detail/log_cholesky.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/distribution/student_t.hpp>
 #include <scorematch/family/differentiated.hpp>
 #include <scorematch/family/gaussian_family.hpp>
+#include <scorematch/family/log_cholesky.hpp>
 
 #include <Eigen/Core>
 

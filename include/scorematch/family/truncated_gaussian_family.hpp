@@ -1,7 +1,7 @@
 #pragma once
 
+#include <scorematch/core/require.hpp>
 #include <scorematch/data/box.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/distribution/truncated_gaussian.hpp>
 #include <scorematch/family/pairwise_gaussian_family.hpp>
 

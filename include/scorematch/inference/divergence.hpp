@@ -2,12 +2,12 @@
 // between any two models by averaging over samples.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/data/samples.hpp>
-#include <scorematch/detail/require.hpp>
-#include <scorematch/detail/triangular.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/inference/model_score.hpp>
+#include <scorematch/linalg/triangular.hpp>
 
 #include <Eigen/Core>
 

@@ -2,10 +2,10 @@
 // density lives.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/data/box.hpp>
 #include <scorematch/data/samples.hpp>
-#include <scorematch/detail/require.hpp>
 
 #include <Eigen/Core>
 

@@ -1,12 +1,12 @@
 // The kernelized Stein discrepancy: how well samples fit a model of which only the score is known.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/scalar.hpp>
 #include <scorematch/data/samples.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/stein_kernel.hpp>
-#include <scorematch/scalar.hpp>
 
 #include <Eigen/Core>
 

@@ -1,12 +1,12 @@
 // Kernels for the Stein discrepancy, and the length at which they look.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/random.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/scalar.hpp>
 #include <scorematch/data/box.hpp>
 #include <scorematch/data/samples.hpp>
-#include <scorematch/detail/random.hpp>
-#include <scorematch/detail/require.hpp>
-#include <scorematch/scalar.hpp>
 
 #include <Eigen/Core>
 

@@ -1,13 +1,13 @@
 // Whether any density of a family fits: a Stein test that allows for the fit.
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/status.hpp>
 #include <scorematch/data/samples.hpp>
-#include <scorematch/detail/require.hpp>
-#include <scorematch/fit.hpp>
+#include <scorematch/fit/fit.hpp>
 #include <scorematch/inference/stein.hpp>
 #include <scorematch/inference/stein_kernel.hpp>
-#include <scorematch/status.hpp>
 
 #include <Eigen/Core>
 

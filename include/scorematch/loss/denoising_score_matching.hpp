@@ -1,13 +1,13 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/random.hpp>
+#include <scorematch/core/require.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/sample_set.hpp>
-#include <scorematch/detail/random.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/score_model.hpp>
-#include <scorematch/loss/randomized_objective.hpp>
+#include <scorematch/loss/sampled/randomized_objective.hpp>
 #include <scorematch/loss/score_matching.hpp>
 
 #include <Eigen/Core>

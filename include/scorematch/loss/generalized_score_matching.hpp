@@ -1,14 +1,14 @@
 #pragma once
 
+#include <scorematch/core/require.hpp>
 #include <scorematch/data/box.hpp>
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/data/samples.hpp>
-#include <scorematch/detail/require.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/score_model.hpp>
-#include <scorematch/loss/centered_objective.hpp>
-#include <scorematch/loss/quadratic_summary.hpp>
-#include <scorematch/loss/sample_objective.hpp>
+#include <scorematch/loss/quadratic/centered_objective.hpp>
+#include <scorematch/loss/quadratic/quadratic_summary.hpp>
+#include <scorematch/loss/sampled/sample_objective.hpp>
 
 #include <Eigen/Core>
 

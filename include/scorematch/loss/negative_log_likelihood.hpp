@@ -1,9 +1,9 @@
 #pragma once
 
+#include <scorematch/core/unroll.hpp>
 #include <scorematch/data/moments.hpp>
-#include <scorematch/detail/gaussian_objective.hpp>
-#include <scorematch/detail/unroll.hpp>
 #include <scorematch/family/gaussian_family.hpp>
+#include <scorematch/loss/gaussian/gaussian_objective.hpp>
 
 #include <Eigen/Core>
 

@@ -1,14 +1,14 @@
 #pragma once
 
+#include <scorematch/core/unroll.hpp>
 #include <scorematch/data/moments.hpp>
-#include <scorematch/detail/gaussian_objective.hpp>
-#include <scorematch/detail/unroll.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/score_model.hpp>
-#include <scorematch/loss/centered_objective.hpp>
-#include <scorematch/loss/quadratic_summary.hpp>
-#include <scorematch/loss/sample_objective.hpp>
+#include <scorematch/loss/gaussian/gaussian_objective.hpp>
+#include <scorematch/loss/quadratic/centered_objective.hpp>
+#include <scorematch/loss/quadratic/quadratic_summary.hpp>
+#include <scorematch/loss/sampled/sample_objective.hpp>
 
 #include <Eigen/Core>
 

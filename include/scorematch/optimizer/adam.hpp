@@ -1,6 +1,6 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
 #include <scorematch/optimizer/descent.hpp>
 
 #include <Eigen/Core>

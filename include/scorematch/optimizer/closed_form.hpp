@@ -1,9 +1,9 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/scalar.hpp>
+#include <scorematch/core/status.hpp>
 #include <scorematch/optimizer/descent.hpp>
-#include <scorematch/scalar.hpp>
-#include <scorematch/status.hpp>
 
 namespace scorematch {
 

@@ -1,11 +1,11 @@
 // The loop shared by the optimizers that take one step per gradient.
 #pragma once
 
-#include <scorematch/concepts.hpp>
-#include <scorematch/detail/require.hpp>
-#include <scorematch/detail/unroll.hpp>
-#include <scorematch/scalar.hpp>
-#include <scorematch/status.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/scalar.hpp>
+#include <scorematch/core/status.hpp>
+#include <scorematch/core/unroll.hpp>
 
 #include <Eigen/Core>
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
-#include <scorematch/detail/require.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/scalar.hpp>
+#include <scorematch/core/status.hpp>
 #include <scorematch/optimizer/descent.hpp>
 #include <scorematch/optimizer/wolfe_search.hpp>
-#include <scorematch/scalar.hpp>
-#include <scorematch/status.hpp>
 
 #include <Eigen/Core>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <scorematch/concepts.hpp>
-#include <scorematch/detail/unroll.hpp>
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/unroll.hpp>
 #include <scorematch/optimizer/descent.hpp>
 
 #include <Eigen/Core>

@@ -1,7 +1,7 @@
 // The line search of Lbfgs.
 #pragma once
 
-#include <scorematch/scalar.hpp>
+#include <scorematch/core/scalar.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,0 +1,13 @@
+// The words that every room speaks: numbers and packs of them, concepts, errors, how a walk ends.
+#pragma once
+
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/gamma.hpp>
+#include <scorematch/core/pack.hpp>
+#include <scorematch/core/random.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/scalar.hpp>
+#include <scorematch/core/status.hpp>
+#include <scorematch/core/unroll.hpp>
+#include <scorematch/core/vector_register.hpp>
+#include <scorematch/core/version.hpp>

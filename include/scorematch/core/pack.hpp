@@ -1,0 +1,310 @@
+#pragma once
+
+#include <scorematch/core/scalar.hpp>
+#include <scorematch/core/vector_register.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+// Packs are kept in the vector extension that g++ and clang share. Other compilers, and nvcc, go
+// without: `fit_batch` then fits one by one.
+#if !defined(SCOREMATCH_HAS_PACKS)
+#error \
+    "scorematch/parallel/pack.hpp needs the vector extension of g++ and clang; nvcc cannot use it"
+#endif
+
+// Lets clang fuse a product and a sum that stand in different functions, as g++ does by default;
+// and keeps it from cancelling a number that is added to round and subtracted again, which
+// -fassociative-math allows. Of that mode clang has no macro; g++ has, and is refused in
+// require.hpp.
+#if defined(__clang__)
+#define SCOREMATCH_FUSE _Pragma("clang fp contract(fast)")
+#define SCOREMATCH_AS_WRITTEN _Pragma("clang fp reassociate(off)")
+#else
+#define SCOREMATCH_FUSE
+#define SCOREMATCH_AS_WRITTEN
+#endif
+
+namespace scorematch {
+
+namespace detail {
+
+// registers[r] = make(r) for each; not a loop, which would keep them in memory until it is
+// unrolled.
+template <class R, std::size_t Count, class Make, int... r>
+EIGEN_ALWAYS_INLINE void fill_registers(R (&registers)[Count], Make make,
+                                        std::integer_sequence<int, r...>) {
+  ((registers[r] = make(r)), ...);
+}
+
+// How W lanes of T are cut into registers of the widest kind that Eigen was compiled for.
+template <class T, int W>
+struct Layout {
+  static constexpr int widest = (std::max)(int(EIGEN_MAX_STATIC_ALIGN_BYTES), 16) / int(sizeof(T));
+  static constexpr int width = (std::min)(W, widest);
+  static constexpr int count = W / width;
+};
+
+}  // namespace detail
+
+/// One truth value for each lane: what a comparison of packs gives.
+template <VectorLane T, int W>
+class PackMask {
+ public:
+  // As wide as T, so that a choice between two packs is one instruction a register.
+  using Lane = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
+
+  PackMask() = default;
+  PackMask(bool value) {
+    *this = of([&](int) { return Bits{} - Lane(value); });
+  }
+
+  bool operator[](int k) const { return registers_[k / width][k % width] != 0; }
+  void set(int k, bool value) { registers_[k / width][k % width] = value ? Lane(-1) : Lane(0); }
+
+  friend PackMask operator&(const PackMask& a, const PackMask& b) {
+    return of([&](int r) { return a.registers_[r] & b.registers_[r]; });
+  }
+  friend PackMask operator|(const PackMask& a, const PackMask& b) {
+    return of([&](int r) { return a.registers_[r] | b.registers_[r]; });
+  }
+  friend PackMask operator!(const PackMask& a) {
+    return of([&](int r) { return ~a.registers_[r]; });
+  }
+
+  friend bool any(const PackMask& mask) {
+    Bits some = mask.registers_[0];
+    for (int r = 1; r < count; ++r) some |= mask.registers_[r];
+    // A byte a lane, so that a register is one or two integers.
+    const auto narrow = __builtin_convertvector(some, detail::Register<signed char, width>);
+    constexpr int words = (width + 7) / 8;
+    std::uint64_t bytes[std::size_t(words)] = {};
+    std::memcpy(&bytes, &narrow, sizeof narrow);
+    for (int k = 1; k < words; ++k) bytes[0] |= bytes[k];
+    return bytes[0] != 0;
+  }
+  friend bool all(const PackMask& mask) { return !any(!mask); }
+
+ private:
+  template <VectorLane, int>
+  friend class Pack;
+
+  static constexpr int width = detail::Layout<T, W>::width;
+  static constexpr int count = detail::Layout<T, W>::count;
+  using Bits = detail::Register<Lane, width>;
+
+  template <class Make>
+  static PackMask of(Make make) {
+    PackMask mask;
+    detail::fill_registers(mask.registers_, make, std::make_integer_sequence<int, count>{});
+    return mask;
+  }
+
+  Bits registers_[std::size_t(count)];
+};
+
+/// W numbers computed in lockstep: a scalar for families, losses and optimizers, which then run W
+/// independent fits at once. `fit_batch` is the easy way to use it.
+///
+/// **Math** all operations lane by lane; the elementary functions are Eigen's vectorized ones.
+/// Comparisons give a `PackMask`, not a bool: code that branches on numbers has to choose with
+/// `select(mask, yes, no)` instead.
+///
+/// **Shapes** W a power of two; the best W is one to four vector registers' worth.
+///
+/// **Example** tests/batch_test.cpp
+template <VectorLane T, int W>
+class Pack {
+ public:
+  static_assert(W >= 2 && (W & (W - 1)) == 0, "a Pack has a power of two lanes, at least 2");
+
+  using Lane = T;
+  using Array = Eigen::Array<T, W, 1>;
+  using Mask = PackMask<T, W>;
+
+  Pack() = default;  // not set, as T itself
+
+  /// The same value in every lane.
+  template <class N>
+  requires std::is_arithmetic_v<N> Pack(N value) {
+    *this = of([&](int) { return Values{} + static_cast<T>(value); });
+  }
+
+  explicit Pack(const Array& lanes) { std::memcpy(registers_, lanes.data(), sizeof registers_); }
+
+  /// The lanes as an array of Eigen's.
+  Eigen::Map<const Array> array() const {
+    return Eigen::Map<const Array>(reinterpret_cast<const T*>(registers_));
+  }
+
+  T operator[](int k) const { return registers_[k / width][k % width]; }
+  void set(int k, T value) { registers_[k / width][k % width] = value; }
+
+  Pack& operator+=(const Pack& b) { return *this = *this + b; }
+  Pack& operator-=(const Pack& b) { return *this = *this - b; }
+  Pack& operator*=(const Pack& b) { return *this = *this * b; }
+  Pack& operator/=(const Pack& b) { return *this = *this / b; }
+
+  friend Pack operator-(const Pack& a) {
+    return of([&](int r) { return -a.registers_[r]; });
+  }
+  friend Pack operator+(const Pack& a, const Pack& b) {
+    return of([&](int r) {
+      SCOREMATCH_FUSE
+      return a.registers_[r] + b.registers_[r];
+    });
+  }
+  friend Pack operator-(const Pack& a, const Pack& b) {
+    return of([&](int r) {
+      SCOREMATCH_FUSE
+      return a.registers_[r] - b.registers_[r];
+    });
+  }
+  friend Pack operator*(const Pack& a, const Pack& b) {
+    return of([&](int r) {
+      SCOREMATCH_FUSE
+      return a.registers_[r] * b.registers_[r];
+    });
+  }
+  friend Pack operator/(const Pack& a, const Pack& b) {
+    return of([&](int r) { return a.registers_[r] / b.registers_[r]; });
+  }
+
+  friend Pack abs(const Pack& a) { return Pack(Array(a.array().abs())); }
+  friend Pack sqrt(const Pack& a) { return Pack(Array(a.array().sqrt())); }
+  friend Pack exp(const Pack& a) {
+    if constexpr (std::same_as<T, double>) {
+      return of([&](int r) { return exponential(a.registers_[r]); });
+    } else {
+      return Pack(Array(a.array().exp()));
+    }
+  }
+  friend Pack log(const Pack& a) { return Pack(Array(a.array().log())); }
+  friend Pack sin(const Pack& a) { return Pack(Array(a.array().sin())); }
+  friend Pack cos(const Pack& a) { return Pack(Array(a.array().cos())); }
+  friend Pack max EIGEN_NOT_A_MACRO(const Pack& a, const Pack& b) { return select(a < b, b, a); }
+  friend Pack min EIGEN_NOT_A_MACRO(const Pack& a, const Pack& b) { return select(b < a, b, a); }
+
+  friend Mask operator<(const Pack& a, const Pack& b) { return a.below(b); }
+  friend Mask operator<=(const Pack& a, const Pack& b) { return a.at_most(b); }
+  friend Mask operator==(const Pack& a, const Pack& b) { return a.equal(b); }
+  friend Mask operator!=(const Pack& a, const Pack& b) { return !(a == b); }
+  friend Mask operator>(const Pack& a, const Pack& b) { return b < a; }
+  friend Mask operator>=(const Pack& a, const Pack& b) { return b <= a; }
+
+  /// yes where the mask holds, no elsewhere.
+  friend Pack select(const Mask& mask, const Pack& yes, const Pack& no) {
+    return yes.or_else(mask, no);
+  }
+
+  friend Mask is_finite(const Pack& a) { return a - a == Pack(0); }
+
+ private:
+  template <class Make>
+  static Pack of(Make make) {
+    Pack pack;
+    detail::fill_registers(pack.registers_, make, std::make_integer_sequence<int, count>{});
+    return pack;
+  }
+
+  // Members, for they see into a mask, which a friend of this class does not.
+  Mask below(const Pack& b) const {
+    return Mask::of([&](int r) { return registers_[r] < b.registers_[r]; });
+  }
+  Mask at_most(const Pack& b) const {
+    return Mask::of([&](int r) { return registers_[r] <= b.registers_[r]; });
+  }
+  Mask equal(const Pack& b) const {
+    return Mask::of([&](int r) { return registers_[r] == b.registers_[r]; });
+  }
+  Pack or_else(const Mask& mask, const Pack& no) const {
+    return of([&](int r) { return mask.registers_[r] ? registers_[r] : no.registers_[r]; });
+  }
+
+  using Values = detail::Register<T, detail::Layout<T, W>::width>;
+  using Bits = typename Mask::Bits;
+
+  // 2^n for a whole n of -1022 to 1023, by way of the bits of a double: above 2^52 its last ones
+  // count units.
+  static Values power_of_two(Values n) {
+    SCOREMATCH_AS_WRITTEN
+    return std::bit_cast<Values>(std::bit_cast<Bits>(n + (0x1.8p52 + 1023)) << 52);
+  }
+
+  // e^x = 2^n e^r, |r| <= log(2) / 2, n log(2) in two parts (Cody and Waite 1980), the Taylor
+  // series of e^r to r^13; an error of at most one unit in the last place. Eigen 3.4 divides
+  // polynomials and scales in four steps, which takes half the time of a step of gradient descent.
+  static Values exponential(Values x) {
+    SCOREMATCH_FUSE
+    SCOREMATCH_AS_WRITTEN
+    constexpr double magic = 0x1.8p52;
+    // Beyond these the result is infinity and zero; a NaN passes.
+    x = x > 711. ? Values{} + 711. : x;
+    x = x < -760. ? Values{} - 760. : x;
+    const Values n = (x * 1.4426950408889634 + magic) - magic;
+    const Values r = (x - n * 6.93145751953125e-1) - n * 1.42860682030941723212e-6;
+    const Values r2 = r * r;
+    const Values r4 = r2 * r2;
+    const Values low = (1. / 6 * r + 1. / 2) + r2 * (1. / 120 * r + 1. / 24);
+    const Values middle = (1. / 5040 * r + 1. / 720) + r2 * (1. / 362880 * r + 1. / 40320);
+    const Values high =
+        (1. / 39916800 * r + 1. / 3628800) + r2 * (1. / 6227020800 * r + 1. / 479001600);
+    const Values series = 1. + (r + r2 * (low + r4 * (middle + r4 * high)));
+    const Values half = (n * 0.5 + magic) - magic;  // 2^n itself may be out of range
+    return series * power_of_two(half) * power_of_two(n - half);
+  }
+
+  static constexpr int width = detail::Layout<T, W>::width;
+  static constexpr int count = detail::Layout<T, W>::count;
+  Values registers_[std::size_t(count)];
+};
+
+#undef SCOREMATCH_FUSE
+#undef SCOREMATCH_AS_WRITTEN
+
+template <VectorLane T, int W>
+struct ScalarTraits<Pack<T, W>> {
+  using Lane = T;
+  static constexpr int lanes = W;
+  using Mask = PackMask<T, W>;
+  template <class Value>
+  using Each = std::array<Value, std::size_t(W)>;
+};
+
+}  // namespace scorematch
+
+namespace Eigen {
+
+template <scorematch::VectorLane T, int W>
+struct NumTraits<scorematch::Pack<T, W>> : GenericNumTraits<scorematch::Pack<T, W>> {
+  using Pack = scorematch::Pack<T, W>;
+  using Real = Pack;
+  using NonInteger = Pack;
+  using Nested = Pack;
+  using Literal = T;
+  enum {
+    IsInteger = 0,
+    IsSigned = 1,
+    IsComplex = 0,
+    RequireInitialization = 0,
+    ReadCost = W,
+    AddCost = W,
+    MulCost = W
+  };
+  static Pack epsilon() { return Pack(NumTraits<T>::epsilon()); }
+  static Pack dummy_precision() { return Pack(NumTraits<T>::dummy_precision()); }
+  static Pack highest() { return Pack(NumTraits<T>::highest()); }
+  static Pack lowest() { return Pack(NumTraits<T>::lowest()); }
+  static int digits10() { return NumTraits<T>::digits10(); }
+};
+
+}  // namespace Eigen

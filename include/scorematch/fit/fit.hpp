@@ -1,0 +1,273 @@
+// Where family, loss and optimizer meet.
+#pragma once
+
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/status.hpp>
+#include <scorematch/fit/observer.hpp>
+#include <scorematch/optimizer/descent.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <type_traits>
+#include <utility>
+
+namespace scorematch {
+
+/// What `fit` found. `loss` and `gradient_norm` are those at `parameters`. With a `Pack` for a
+/// scalar, each lane has its own.
+// F is not constrained here: clang would look at the result type of `fit` before its constraints,
+// and name this class where the user's family is incomplete.
+template <class F>
+struct Fit {
+  typename F::Distribution distribution;
+  typename F::Parameters parameters;
+  typename F::Scalar loss;
+  typename F::Scalar gradient_norm;
+  PerLane<typename F::Scalar, Eigen::Index> iterations;
+  PerLane<typename F::Scalar, Status> status;  ///< `explain(status)` says it in a sentence
+};
+
+namespace detail {
+
+template <class Parameters>
+void require_finite_start(const Parameters& start) {
+  using std::isfinite;
+  int bad = 0;  // without a branch for each entry
+  for (Eigen::Index i = 0; i < start.size(); ++i) bad |= !all(start(i) - start(i) == 0);
+  for (Eigen::Index i = 0; bad != 0 && i < start.size(); ++i) {
+    for (int k = 0; k < lanes_of<typename Parameters::Scalar>; ++k) {
+      const auto value = lane_of(start(i), k);
+      if (!isfinite(value)) fail(entry("start", i, value), "; expected a finite value");
+    }
+  }
+}
+
+template <class Start>
+void require_start_size(const Start& start, Eigen::Index count) {
+  if (start.rows() != count || start.cols() != 1) {
+    fail("start is ", start.rows(), " x ", start.cols(), "; expected ", count,
+         " x 1, one entry for each parameter");
+  }
+}
+
+template <class Optimizer, class Obj, class Parameters, class Obs>
+Minimum<Parameters> minimize_from(const Optimizer& optimizer, Obj& objective,
+                                  const Parameters& start, Obs& observer) {
+  if (start.size() < 1) fail("start has 0 entries; expected at least 1");
+  if constexpr (HasParameterCount<Obj>) {
+    require_start_size(start, objective.parameter_count());
+  }
+  if constexpr (ChecksStart<Obj, Parameters> && !ExactOptimizer<Optimizer>) {
+    objective.check_start(start);
+  }
+  if constexpr (DetectsUnbounded<Obj>) {
+    const auto unbounded = objective.unbounded();
+    if (all(unbounded)) {
+      Parameters gradient(start.size());
+      const auto loss = objective(start, gradient);
+      Minimum<Parameters> at{start, loss, gradient_norm(gradient), {}, {}};
+      set_where(unbounded, at.status, Status::unbounded);
+      return at;
+    }
+  }
+  if constexpr (DetectsAmbiguity<Obj>) {
+    auto minimum = optimizer.minimize(objective, start, observer);
+    if (minimum.status == Status::converged && objective.ambiguous()) {
+      minimum.status = Status::ambiguous;
+    }
+    return minimum;
+  } else {
+    return optimizer.minimize(objective, start, observer);
+  }
+}
+
+}  // namespace detail
+
+/// Minimizes any objective from any start: the optimizers without families or samples.
+///
+/// An objective that knows it has no minimum (`DetectsUnbounded`) returns the start as
+/// `Status::unbounded` before any step. One that knows its minimum is not unique
+/// (`DetectsAmbiguity`) ends as `Status::ambiguous` where it would as `converged`.
+///
+/// **Shapes** start and gradient are column vectors of one length.
+///
+/// **Errors** std::invalid_argument for a start that is empty, not finite, of another length than
+/// the objective says (`HasParameterCount`) or refused by it (`ChecksStart`), and for options out
+/// of range.
+///
+/// **Example** tests/optimizer_test.cpp
+template <class Obj, DenseExpression Start,
+          OptimizerFor<Obj, typename Start::PlainObject> Optimizer,
+          Observer<typename Start::PlainObject> Obs = NoObserver>
+Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& objective,
+                                              const Start& start, Obs&& observer = {}) {
+  const typename Start::PlainObject& from = start;  // a copy only where `start` is an expression
+  detail::require_finite_start(from);
+  return detail::minimize_from(optimizer, objective, from, observer);
+}
+
+namespace detail {
+
+template <class Optimizer, class F, class Obj>
+typename F::Distribution distribution_at(const Minimum<typename F::Parameters>& minimum,
+                                         const F& family, Obj&& objective) {
+  if constexpr (ExactOptimizer<Optimizer> && HasDistribution<Obj, F> && Real<typename F::Scalar>) {
+    if (minimum.status == Status::converged) return std::forward<Obj>(objective).distribution();
+  }
+  return family.distribution(minimum.parameters);
+}
+
+}  // namespace detail
+
+namespace detail {
+
+template <class Optimizer, class F, class Summary>
+typename F::Parameters start_of(const F& family, [[maybe_unused]] const Summary& summary) {
+  if constexpr (AdaptiveOptimizer<Optimizer> && StartsFrom<F, Summary>) {
+    if (summary.count() > 0) return family.start(summary);  // none: the objective refuses it
+  }
+  return family.start();
+}
+
+template <class F, class L, class Optimizer, class Obs>
+Fit<F> fit_from(const F& family, const L& loss, const Optimizer& optimizer,
+                const SummaryOf<L, F>& summary, const typename F::Parameters& start,
+                Obs& observer) {
+  auto objective = loss.objective(family, summary);
+  if constexpr (!ExactOptimizer<Optimizer>) require_finite_start(start);
+  auto minimum = minimize_from(optimizer, objective, start, observer);
+  return {distribution_at<Optimizer>(minimum, family, std::move(objective)),
+          std::move(minimum.parameters),
+          minimum.loss,
+          minimum.gradient_norm,
+          minimum.iterations,
+          minimum.status};
+}
+
+}  // namespace detail
+
+/// Fits a family to what a summary has seen.
+///
+/// The walk sets out from the family's `start()`; with an optimizer that adapts (`Lbfgs`) from the
+/// start that the family takes from the summary (`StartsFrom`), so that neither an offset nor a
+/// unit of the samples matters.
+///
+/// **Errors** std::invalid_argument for a summary without samples or of another dimension, and for
+/// options out of range. What the numbers do is in `Fit::status`, never a NaN.
+///
+/// **Cost** of the iterations alone; no sample is touched.
+///
+/// **Allocation** none for a fixed Dim of at most 16; otherwise before the first iteration only.
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
+          Observer<typename F::Parameters> Obs = NoObserver>
+Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer,
+           const SummaryOf<L, F>& summary, Obs&& observer = {}) {
+  return detail::fit_from(family, loss, optimizer, summary,
+                          detail::start_of<Optimizer>(family, summary), observer);
+}
+
+/// The same from a start of your own, a column of `parameter_count()` entries.
+///
+/// **Errors** also for a start of another length, or not finite.
+///
+/// **Example** docs/snippets/getting_started.cpp
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
+          StartFor<F> Start, Observer<typename F::Parameters> Obs = NoObserver>
+Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer,
+           const SummaryOf<L, F>& summary, const Start& start, Obs&& observer = {}) {
+  detail::require_start_size(start, family.parameter_count());
+  return detail::fit_from(family, loss, optimizer, summary, typename F::Parameters(start),
+                          observer);
+}
+
+/// Fits a family to samples, one per column.
+///
+/// **Shapes** samples Dim x n: any dense Eigen expression with the family's scalar. It is read in
+/// place where it has storage (a matrix, a map, a block, whatever its order and strides), and
+/// evaluated once where it has none. It is not modified.
+///
+/// **Errors** as from a summary, and those of the summary's `add`.
+///
+/// **Example** examples/notebook.cpp
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
+          SamplesOf<typename F::Scalar, F::Dim> X,
+          Observer<typename F::Parameters> Obs = NoObserver>
+Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer, const X& samples,
+           Obs&& observer = {}) {
+  auto summary = loss.summary(family);
+  summary.add(samples);
+  return scorematch::fit(family, loss, optimizer, std::as_const(summary), observer);
+}
+
+/// The same from a start of your own.
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
+          SamplesOf<typename F::Scalar, F::Dim> X, StartFor<F> Start,
+          Observer<typename F::Parameters> Obs = NoObserver>
+Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer, const X& samples,
+           const Start& start, Obs&& observer = {}) {
+  auto summary = loss.summary(family);
+  summary.add(samples);
+  return scorematch::fit(family, loss, optimizer, std::as_const(summary), start, observer);
+}
+
+/// The same composition for samples that keep arriving, as inside a simulation.
+///
+/// **Cost** of `observe`: that of the summary's `add`; of `fit`: the iterations alone.
+///
+/// **Example** examples/simulation.cpp
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer>
+class Estimator {
+ public:
+  using Scalar = typename F::Scalar;
+  using Summary = SummaryOf<L, F>;
+
+  Estimator(F family, L loss, Optimizer optimizer)
+      : family_(std::move(family)),
+        loss_(std::move(loss)),
+        optimizer_(std::move(optimizer)),
+        summary_(loss_.summary(family_)) {}
+
+  /// Takes in one sample (a Dim-vector) or a block of them, one per column. Throws as the summary's
+  /// `add` does, and is then as it was before the call.
+  template <SamplesOf<Scalar, F::Dim> X>
+  void observe(const X& samples) {
+    summary_.add(samples);
+  }
+
+  /// Takes in samples with weights, where the summary knows them.
+  template <SamplesOf<Scalar, F::Dim> X, WeightsOf<Scalar> W>
+  requires requires(Summary& summary, const X& samples, const W& weights) {
+    summary.add(samples, weights);
+  }
+  void observe(const X& samples, const W& weights) { summary_.add(samples, weights); }
+
+  /// Takes in all that `other` has seen. Family, loss and optimizer remain this one's.
+  void merge(const Estimator& other) { summary_.merge(other.summary_); }
+
+  /// How much was seen: the sum of the weights, one each unless given.
+  auto count() const { return summary_.count(); }
+
+  const Summary& summary() const { return summary_; }
+
+  /// Fits what has been seen so far; the estimator goes on from there.
+  template <Observer<typename F::Parameters> Obs = NoObserver>
+  Fit<F> fit(Obs&& observer = {}) const {
+    return scorematch::fit(family_, loss_, optimizer_, summary_, observer);
+  }
+
+  /// The same from a start of your own: the parameters of the last fit, say.
+  template <StartFor<F> Start, Observer<typename F::Parameters> Obs = NoObserver>
+  Fit<F> fit(const Start& start, Obs&& observer = {}) const {
+    return scorematch::fit(family_, loss_, optimizer_, summary_, start, observer);
+  }
+
+ private:
+  F family_;
+  L loss_;
+  Optimizer optimizer_;
+  Summary summary_;
+};
+
+}  // namespace scorematch

@@ -1,0 +1,9 @@
+// What a fit is worth.
+#pragma once
+
+#include <scorematch/inference/divergence.hpp>
+#include <scorematch/inference/explain.hpp>
+#include <scorematch/inference/model_score.hpp>
+#include <scorematch/inference/stein.hpp>
+#include <scorematch/inference/stein_kernel.hpp>
+#include <scorematch/inference/test_of_fit.hpp>

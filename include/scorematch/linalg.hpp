@@ -1,0 +1,10 @@
+// Dense kernels, fixed and blocked; private to the library.
+#pragma once
+
+#include <scorematch/linalg/blocked.hpp>
+#include <scorematch/linalg/cholesky.hpp>
+#include <scorematch/linalg/product.hpp>
+#include <scorematch/linalg/semidefinite_solve.hpp>
+#include <scorematch/linalg/tile.hpp>
+#include <scorematch/linalg/transpose.hpp>
+#include <scorematch/linalg/triangular.hpp>

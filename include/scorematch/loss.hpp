@@ -1,0 +1,15 @@
+// Turns a family and a summary into an objective.
+#pragma once
+
+#include <scorematch/loss/denoising_score_matching.hpp>
+#include <scorematch/loss/gaussian/gaussian_objective.hpp>
+#include <scorematch/loss/generalized_score_matching.hpp>
+#include <scorematch/loss/negative_log_likelihood.hpp>
+#include <scorematch/loss/quadratic/centered_objective.hpp>
+#include <scorematch/loss/quadratic/coordinate_block.hpp>
+#include <scorematch/loss/quadratic/quadratic_objective.hpp>
+#include <scorematch/loss/quadratic/quadratic_summary.hpp>
+#include <scorematch/loss/sampled/randomized_objective.hpp>
+#include <scorematch/loss/sampled/sample_objective.hpp>
+#include <scorematch/loss/score_matching.hpp>
+#include <scorematch/loss/sliced_score_matching.hpp>
