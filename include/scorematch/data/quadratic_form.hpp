@@ -73,6 +73,28 @@ bool representable(const Sums& sums) {
   return all_fit;
 }
 
+// Of sums the diagonal alone: by Cauchy and Schwarz, no entry of the quadratic term overflows
+// before the diagonal does.
+template <class Sum, int K>
+struct QuadraticMargins {
+  struct Diagonal {
+    Eigen::Matrix<Sum, K, 1> entries;
+    Sum elsewhere{0};
+    Sum& operator()(Eigen::Index a, Eigen::Index b) { return a == b ? entries(a) : elsewhere; }
+    Sum operator()(Eigen::Index a, Eigen::Index) const { return entries(a); }
+  };
+  Sum weight;
+  Sum constant;
+  Eigen::Matrix<Sum, K, 1> linear;
+  Diagonal quadratic;
+
+  explicit QuadraticMargins(const QuadraticSums<Sum, K>& sums)
+      : weight(sums.weight),
+        constant(sums.constant),
+        linear(sums.linear),
+        quadratic{sums.quadratic.diagonal()} {}
+};
+
 }  // namespace detail
 
 /// A quadratic function of K parameters, as a mean over samples: all that score matching of an
@@ -184,11 +206,10 @@ class QuadraticForm {
   void translate(const Statistics& statistics, const Shift& v) {
     Sums moved = sums_;
     moved.translate(statistics, v);
-    if (!detail::representable<Scalar>(moved)) {
+    if (!assign(moved)) {
       detail::fail("QuadraticForm::translate: the sums overflow when the samples are moved by ",
                    v(0), " and on; expected samples nearer to the origin");
     }
-    sums_ = moved;
   }
 
   /// Adds everything `other` has seen. Merging with an empty one is the identity to the bit.
@@ -202,26 +223,39 @@ class QuadraticForm {
     }
   }
 
- private:
-  template <class F, class Weighting>
-  friend class QuadraticSummary;
-
+  // For summaries that fill a form block by block.
   using Sums = detail::QuadraticSums<Weight, ParameterCount>;
+  const Sums& sums() const { return sums_; }
 
-  void require_samples(const char* what) const {
-    if (!(sums_.weight > 0)) {
-      detail::fail("QuadraticForm::", what, ": no samples (count = 0); expected at least one");
-    }
+  // False, and nothing changed, where the sums would not be representable.
+  bool assign(const Sums& sums) {
+    if (!detail::representable<Scalar>(sums)) return false;
+    sums_ = sums;
+    return true;
   }
 
-  // False, and nothing changed, where the total would not be representable.
   bool take(const Sums& part) {
     if (part.weight == 0) return true;
     Sums total = sums_;
     total.merge(part);
-    if (!detail::representable<Scalar>(total)) return false;
-    sums_ = total;
+    return assign(total);
+  }
+
+  // Of what adds itself to sums by `add_to`, without a K x K matrix of its own.
+  template <class Terms>
+  bool take_terms(const Terms& terms) {
+    detail::QuadraticMargins<Weight, ParameterCount> margins(sums_);
+    terms.add_to(margins);
+    if (!detail::representable<Scalar>(margins)) return false;
+    terms.add_to(sums_);
     return true;
+  }
+
+ private:
+  void require_samples(const char* what) const {
+    if (!(sums_.weight > 0)) {
+      detail::fail("QuadraticForm::", what, ": no samples (count = 0); expected at least one");
+    }
   }
 
   Sums sums_;

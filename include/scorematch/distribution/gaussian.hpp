@@ -17,9 +17,13 @@
 namespace scorematch {
 
 namespace detail {
-template <Number, int>
-class GaussianObjective;
-}
+template <class Vector, class Matrix>
+struct GaussianParts {
+  Vector mean;
+  Matrix covariance;
+  Matrix cholesky;
+};
+}  // namespace detail
 
 template <Real, int>
 class StudentT;
@@ -76,6 +80,12 @@ class Gaussian {
   static Gaussian from_cholesky(const Vector& mean, Matrix&& cholesky) {
     return Gaussian(FromCholesky{}, mean, std::move(cholesky));
   }
+
+  // From parts that are known to belong together.
+  explicit Gaussian(detail::GaussianParts<Vector, Matrix>&& parts)
+      : mean_(std::move(parts.mean)),
+        covariance_(std::move(parts.covariance)),
+        cholesky_(std::move(parts.cholesky)) {}
 
   Eigen::Index dimension() const { return mean_.size(); }
   const Vector& mean() const { return mean_; }
@@ -153,18 +163,10 @@ class Gaussian {
   }
 
  private:
-  template <Number, int>
-  friend class detail::GaussianObjective;
   template <Real, int>
   friend class StudentT;
 
   struct FromCholesky {};
-
-  // From parts that are known to belong together.
-  Gaussian(Vector&& mean, Matrix&& covariance, Matrix&& cholesky)
-      : mean_(std::move(mean)),
-        covariance_(std::move(covariance)),
-        cholesky_(std::move(cholesky)) {}
 
   Gaussian(FromCholesky, const Vector& mean, Matrix&& cholesky)
       : mean_(mean), covariance_(cholesky.rows(), cholesky.cols()), cholesky_(std::move(cholesky)) {

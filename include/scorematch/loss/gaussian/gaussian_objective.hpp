@@ -89,7 +89,8 @@ class GaussianObjective {
   /// The Gaussian at `minimizer()`: its covariance is S to the bit. For sizes at which L L^T would
   /// cost more than to keep S.
   Gaussian<LaneOf<Scalar>, Dim> distribution() && requires(keeps_covariance) {
-    return {std::move(mean_), std::move(covariance_), std::move(root_)};
+    return Gaussian<LaneOf<Scalar>, Dim>(
+        GaussianParts<Vector, Matrix>{std::move(mean_), std::move(covariance_), std::move(root_)});
   }
 
   /// The largest entry of |E| and |a| at theta: how far the moments of the samples are from the

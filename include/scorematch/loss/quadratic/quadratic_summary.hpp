@@ -158,7 +158,7 @@ class QuadraticSummary {
 
  private:
   using Sum = Weight;
-  using Sums = detail::QuadraticSums<Sum, ParameterCount>;
+  using Sums = typename Form::Sums;
   using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
   using Jacobian = Eigen::Matrix<Scalar, ParameterCount, Dim>;
   using Statistics = typename F::Statistics;
@@ -309,12 +309,10 @@ class QuadraticSummary {
   bool take(const Sums& part, [[maybe_unused]] const Origin& origin) {
     if constexpr (has_origin) {
       if (!stays(origin)) {
-        Form total = form_;
-        if (total.count() > 0) {
-          total.sums_.translate(family_.statistics(), Vector(origin - origin_));
-        }
-        if (!total.take(part)) return false;
-        form_ = total;
+        Sums total = form_.sums();
+        if (total.weight > 0) total.translate(family_.statistics(), Vector(origin - origin_));
+        if (part.weight != 0) total.merge(part);
+        if (!form_.assign(total)) return false;
         origin_ = origin;
         return true;
       }
@@ -474,27 +472,6 @@ class QuadraticSummary {
     }
   }
 
-  // Sums of which only the diagonal is kept: by Cauchy and Schwarz, no entry of the quadratic term
-  // overflows before the diagonal does.
-  struct Margins {
-    struct Diagonal {
-      Eigen::Matrix<Sum, ParameterCount, 1> entries;
-      Sum elsewhere{0};
-      Sum& operator()(Eigen::Index a, Eigen::Index b) { return a == b ? entries(a) : elsewhere; }
-      Sum operator()(Eigen::Index a, Eigen::Index) const { return entries(a); }
-    };
-    Sum weight;
-    Sum constant;
-    Eigen::Matrix<Sum, ParameterCount, 1> linear;
-    Diagonal quadratic;
-
-    explicit Margins(const Sums& sums)
-        : weight(sums.weight),
-          constant(sums.constant),
-          linear(sums.linear),
-          quadratic{sums.quadratic.diagonal()} {}
-  };
-
   // One sample of many statistics, without a K x K matrix of its own.
   template <class X, class W>
   void add_single(const X& samples, const W& weights) {
@@ -505,10 +482,7 @@ class QuadraticSummary {
     Vector point = sample;
     if constexpr (has_origin) point -= origin_;
     const detail::SampleTerms<F, Weighting, Sum> terms(family_, weighting_, sample, point, w);
-    Margins margins(form_.sums_);
-    terms.add_to(margins);
-    if (!detail::representable<Scalar>(margins)) explain_rejection(samples, weights, origin_);
-    terms.add_to(form_.sums_);
+    if (!form_.take_terms(terms)) explain_rejection(samples, weights, origin_);
   }
 
   // Called when the sums are not finite: finds what to blame.
