@@ -15,6 +15,10 @@
 #include <type_traits>
 #include <utility>
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 // Packs are kept in the vector extension that g++ and clang share. Other compilers, and nvcc, go
 // without: `fit_batch` then fits one by one.
 #if !defined(SCOREMATCH_HAS_PACKS)
@@ -240,12 +244,60 @@ class Pack {
     return std::bit_cast<Values>(std::bit_cast<Bits>(n + (0x1.8p52 + 1023)) << 52);
   }
 
+#if defined(__AVX512F__)
+  // 2^(k / 16) for the last four bits of each k, and what it lacks.
+  static Values root_of_two(Bits k) {
+    return _mm512_permutex2var_pd(
+        Values{0x1.0000000000000p+0, 0x1.0b5586cf9890fp+0, 0x1.172b83c7d517bp+0,
+               0x1.2387a6e756238p+0, 0x1.306fe0a31b715p+0, 0x1.3dea64c123422p+0,
+               0x1.4bfdad5362a27p+0, 0x1.5ab07dd485429p+0},
+        std::bit_cast<__m512i>(k),
+        Values{0x1.6a09e667f3bcdp+0, 0x1.7a11473eb0187p+0, 0x1.8ace5422aa0dbp+0,
+               0x1.9c49182a3f090p+0, 0x1.ae89f995ad3adp+0, 0x1.c199bdd85529cp+0,
+               0x1.d5818dcfba487p+0, 0x1.ea4afa2a490dap+0});
+  }
+  static Values rest_of_root(Bits k) {
+    return _mm512_permutex2var_pd(
+        Values{0x0.0000000000000p+0, 0x1.8a62e4adc610bp-54, -0x1.19041b9d78a76p-55,
+               0x1.9b07eb6c70573p-54, 0x1.6f46ad23182e4p-55, 0x1.ada0911f09ebcp-55,
+               0x1.d4397afec42e2p-56, 0x1.6324c054647adp-54},
+        std::bit_cast<__m512i>(k),
+        Values{-0x1.bdd3413b26456p-54, -0x1.41577ee04992fp-55, 0x1.6e9f156864b27p-54,
+               0x1.c7c46b071f2bep-56, 0x1.7a1cd345dcc81p-54, 0x1.11065895048ddp-55,
+               0x1.2ed02d75b3707p-55, -0x1.e9c23179c2893p-54});
+  }
+
+  // e^x = 2^n e^r, n in sixteenths and |r| <= log(2) / 32: the fraction of n by a table, the rest
+  // by the exponent; the series of e^r to r^6, economized by the Chebyshev polynomial of degree 7.
+  // An error of at most one unit in the last place, by half the instructions of `exponential`.
+  static Values exponential_by_table(Values x) {
+    SCOREMATCH_FUSE
+    SCOREMATCH_AS_WRITTEN
+    constexpr double magic = 0x1.8p48;
+    // Beyond these the result is infinity and zero; a NaN passes.
+    x = _mm512_max_pd(Values{} - 760., _mm512_min_pd(Values{} + 760., x));
+    const Values sixteenths = x * 1.4426950408889634 + magic;
+    const Values n = sixteenths - magic;
+    const Values r = (x - n * 6.93145751953125e-1) - n * 1.42860682030941723212e-6;
+    const Values r2 = r * r;
+    const Values odd = 1.0000000000000022 + r2 * (0.16666666662844765 + r2 * 0.008333496247359863);
+    const Values even = 1. / 2 + r2 * (1. / 24 + r2 * (1. / 720));
+    const Values series = r * odd + r2 * even;
+    const Values root = root_of_two(std::bit_cast<Bits>(sixteenths));
+    const Values rest = rest_of_root(std::bit_cast<Bits>(sixteenths));
+    return _mm512_scalef_pd(root + (root * series + rest), n);
+  }
+#endif
+
   // e^x = 2^n e^r, |r| <= log(2) / 2, n log(2) in two parts (Cody and Waite 1980), the Taylor
   // series of e^r to r^13; an error of at most one unit in the last place. Eigen 3.4 divides
   // polynomials and scales in four steps, which takes half the time of a step of gradient descent.
   static Values exponential(Values x) {
     SCOREMATCH_FUSE
     SCOREMATCH_AS_WRITTEN
+#if defined(__AVX512F__)
+    if constexpr (sizeof(Values) == 64) return exponential_by_table(x);
+#endif
     constexpr double magic = 0x1.8p52;
     // Beyond these the result is infinity and zero; a NaN passes.
     x = x > 711. ? Values{} + 711. : x;
