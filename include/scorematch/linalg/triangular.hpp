@@ -119,6 +119,23 @@ EIGEN_ALWAYS_INLINE void invert_lower(const Matrix& lower, Matrix& inverse) {
   }
 }
 
+// The same below the diagonal, where `inverse` holds it, and unrolled only. Writes
+// lower^-1 diag(lower) over `lower`, of which the diagonal is neither read nor written.
+template <class Matrix>
+EIGEN_ALWAYS_INLINE void invert_below(Matrix& lower, Matrix& inverse) {
+  using Scalar = typename Matrix::Scalar;
+  constexpr int d = Matrix::RowsAtCompileTime;
+  for_each_index<Matrix>(0, d, [&](int j) SCOREMATCH_INLINE {
+    for_each_index<Matrix>(j + 1, d, [&](int i) SCOREMATCH_INLINE {
+      Scalar sum = lower(i, j);
+      for_each_index<Matrix>(j + 1, i,
+                             [&](int k) SCOREMATCH_INLINE { sum += lower(i, k) * lower(k, j); });
+      lower(i, j) = -sum * inverse(i, i);
+      inverse(i, j) = lower(i, j) * inverse(j, j);
+    });
+  });
+}
+
 // |lower^-1|^2, the sum of its squared entries. Cost d^3 / 3 flops.
 template <class Matrix>
 typename Matrix::Scalar squared_norm_of_inverse(const Matrix& lower) {

@@ -101,7 +101,7 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
     detail::for_each_entry(
         at.residual, [&](Eigen::Index i) SCOREMATCH_INLINE { at.by_mean(i) = -at.residual(i); });
     detail::apply_transposed_lower(at.inverse, at.by_mean);
-    this->pack_gradient(at.by_mean, at.second, at.lower, gradient);
+    this->pack_gradient(at, gradient);
   }
 };
 

@@ -101,7 +101,7 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
     detail::multiply(inner, at.error, at.second);
     detail::add_transposed(at.second, at.error);
     detail::multiply_transposed_lower(at.inverse, at.error, at.second);
-    this->pack_gradient(at.by_mean, at.second, at.lower, gradient);
+    this->pack_gradient(at, gradient);
   }
 };
 

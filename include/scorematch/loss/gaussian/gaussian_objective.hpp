@@ -32,6 +32,8 @@ class GaussianObjective {
   using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
   using Mask = MaskOf<Scalar>;
   static constexpr bool keeps_covariance = Real<Scalar> && !unrolled<Matrix>;
+  // Packs do not ask for L_ii = exp(l_i), but for exp(-l_i): one exponential, and no division.
+  static constexpr bool without_diagonal = Lockstep<Scalar> && unrolled<Matrix>;
 
   // `ridge` is added to the variances of the samples.
   GaussianObjective(const Family& family, const Moments<Scalar, Dim>& moments,
@@ -115,7 +117,7 @@ class GaussianObjective {
   // compiler keeps in registers while they last; else the first evaluation allocates it (a closed
   // form asks for none), and later ones nothing.
   struct Workspace {
-    Matrix lower;     // L
+    Matrix lower;     // L, or where `without_diagonal` A diag(L) below the diagonal
     Matrix inverse;   // A
     Vector residual;  // a
     Vector by_mean;   // d/dmu
@@ -176,6 +178,7 @@ class GaussianObjective {
   template <bool from_mean = false>
   EIGEN_ALWAYS_INLINE Mask whiten(const Parameters& theta, int power, Workspace& at) const {
     using std::abs;
+    using std::exp;
     const Eigen::Index d = family_.dimension();
     const Scalar limit(log_of_largest() / LaneOf<Scalar>(power));
     Mask inside = true;
@@ -184,8 +187,15 @@ class GaussianObjective {
       at.residual(i) = from_mean ? Scalar(-theta(i)) : Scalar(mean_(i) - theta(i));
     });
     if (!worth_going_on(inside)) return inside;
-    family_.unpack_cholesky(theta, at.lower);
-    invert_lower(at.lower, at.inverse);
+    if constexpr (without_diagonal) {
+      for_each_entry(
+          mean_, [&](Eigen::Index i) SCOREMATCH_INLINE { at.inverse(i, i) = exp(-theta(d + i)); });
+      unpack_below(theta, 2 * d, at.lower);
+      invert_below(at.lower, at.inverse);
+    } else {
+      family_.unpack_cholesky(theta, at.lower);
+      invert_lower(at.lower, at.inverse);
+    }
     apply_lower(at.inverse, at.residual);
     multiply_lower(at.inverse, root_, at.first);
     identity_minus_grams(at.first, at.residual, at.error);
@@ -224,16 +234,23 @@ class GaussianObjective {
     return select(inside & (value < outside()), value, Scalar(outside()));
   }
 
-  // Writes the gradient from d/dmu and the lower triangle of d/dL; the chain rule through
-  // L_ii = exp(l_i) multiplies its diagonal by L_ii.
-  EIGEN_ALWAYS_INLINE void pack_gradient(const Vector& by_mean, const Matrix& by_lower,
-                                         const Matrix& lower, Parameters& gradient) const {
+  // Writes the gradient from d/dmu and, in at.second, the lower triangle of d/dL = A^T F with F in
+  // at.error; the chain rule through L_ii = exp(l_i) multiplies its diagonal by L_ii.
+  EIGEN_ALWAYS_INLINE void pack_gradient(const Workspace& at, Parameters& gradient) const {
     const Eigen::Index d = family_.dimension();
-    for_each_entry(by_mean, [&](Eigen::Index i) SCOREMATCH_INLINE {
-      gradient(i) = by_mean(i);
-      gradient(d + i) = by_lower(i, i) * lower(i, i);
+    for_each_entry(at.by_mean, [&](Eigen::Index i) SCOREMATCH_INLINE {
+      gradient(i) = at.by_mean(i);
+      if constexpr (without_diagonal) {
+        Scalar sum = at.error(i, i);
+        for_each_index<Matrix>(int(i) + 1, Dim, [&](int k) SCOREMATCH_INLINE {
+          sum += at.lower(k, i) * at.error(k, i);
+        });
+        gradient(d + i) = sum;
+      } else {
+        gradient(d + i) = at.second(i, i) * at.lower(i, i);
+      }
     });
-    pack_below(by_lower, 2 * d, gradient);
+    pack_below(at.second, 2 * d, gradient);
   }
 
   Family family_;
