@@ -92,8 +92,14 @@ void check_operations() {
   mask.set(sm::lanes_of<P> - 1, true);
   CHECK(any(mask));
   CHECK_FALSE(all(mask));
+  CHECK(mask[sm::lanes_of<P> - 1]);
+  CHECK_FALSE(mask[0]);
   mask = true;
   CHECK(all(mask));
+  mask.set(1, false);
+  CHECK_FALSE(all(mask));
+  CHECK_FALSE(mask[1]);
+  CHECK(mask[0]);
 }
 
 template <class Scalar, int Dim>

@@ -69,32 +69,55 @@ class PackMask {
 
   PackMask() = default;
   PackMask(bool value) {
-    *this = of([&](int) { return Bits{} - Lane(value); });
+    *this = of([&](int) {
+      if constexpr (in_bits) {
+        return value ? Bits(-1) : Bits(0);
+      } else {
+        return Bits{} - Lane(value);
+      }
+    });
   }
 
-  bool operator[](int k) const { return registers_[k / width][k % width] != 0; }
-  void set(int k, bool value) { registers_[k / width][k % width] = value ? Lane(-1) : Lane(0); }
+  bool operator[](int k) const {
+    if constexpr (in_bits) {
+      return (registers_[k / width] >> (k % width) & 1) != 0;
+    } else {
+      return registers_[k / width][k % width] != 0;
+    }
+  }
+  void set(int k, bool value) {
+    if constexpr (in_bits) {
+      const Bits others = Bits(registers_[k / width] & ~(1 << (k % width)));
+      registers_[k / width] = Bits(others | int(value) << (k % width));
+    } else {
+      registers_[k / width][k % width] = value ? Lane(-1) : Lane(0);
+    }
+  }
 
   friend PackMask operator&(const PackMask& a, const PackMask& b) {
-    return of([&](int r) { return a.registers_[r] & b.registers_[r]; });
+    return of([&](int r) { return Bits(a.registers_[r] & b.registers_[r]); });
   }
   friend PackMask operator|(const PackMask& a, const PackMask& b) {
-    return of([&](int r) { return a.registers_[r] | b.registers_[r]; });
+    return of([&](int r) { return Bits(a.registers_[r] | b.registers_[r]); });
   }
   friend PackMask operator!(const PackMask& a) {
-    return of([&](int r) { return ~a.registers_[r]; });
+    return of([&](int r) { return Bits(~a.registers_[r]); });
   }
 
   friend bool any(const PackMask& mask) {
     Bits some = mask.registers_[0];
-    for (int r = 1; r < count; ++r) some |= mask.registers_[r];
-    // A byte a lane, so that a register is one or two integers.
-    const auto narrow = __builtin_convertvector(some, detail::Register<signed char, width>);
-    constexpr int words = (width + 7) / 8;
-    std::uint64_t bytes[std::size_t(words)] = {};
-    std::memcpy(&bytes, &narrow, sizeof narrow);
-    for (int k = 1; k < words; ++k) bytes[0] |= bytes[k];
-    return bytes[0] != 0;
+    for (int r = 1; r < count; ++r) some = Bits(some | mask.registers_[r]);
+    if constexpr (in_bits) {
+      return some != 0;
+    } else {
+      // A byte a lane, so that a register is one or two integers.
+      const auto narrow = __builtin_convertvector(some, detail::Register<signed char, width>);
+      constexpr int words = (width + 7) / 8;
+      std::uint64_t bytes[std::size_t(words)] = {};
+      std::memcpy(&bytes, &narrow, sizeof narrow);
+      for (int k = 1; k < words; ++k) bytes[0] |= bytes[k];
+      return bytes[0] != 0;
+    }
   }
   friend bool all(const PackMask& mask) { return !any(!mask); }
 
@@ -104,7 +127,15 @@ class PackMask {
 
   static constexpr int width = detail::Layout<T, W>::width;
   static constexpr int count = detail::Layout<T, W>::count;
-  using Bits = detail::Register<Lane, width>;
+#if defined(__AVX512F__)
+  // There a comparison gives bits, which as lanes of a vector would have to be made bits again.
+  static constexpr bool in_bits = width * int(sizeof(T)) == 64;
+#else
+  static constexpr bool in_bits = false;
+#endif
+  using Bits =
+      std::conditional_t<in_bits, std::conditional_t<sizeof(T) == 8, std::uint8_t, std::uint16_t>,
+                         detail::Register<Lane, width>>;
 
   template <class Make>
   static PackMask of(Make make) {
@@ -222,20 +253,47 @@ class Pack {
 
   // Members, for they see into a mask, which a friend of this class does not.
   Mask below(const Pack& b) const {
-    return Mask::of([&](int r) { return registers_[r] < b.registers_[r]; });
+    return compared<1>(b, [](const auto& x, const auto& y) { return x < y; });
   }
   Mask at_most(const Pack& b) const {
-    return Mask::of([&](int r) { return registers_[r] <= b.registers_[r]; });
+    return compared<2>(b, [](const auto& x, const auto& y) { return x <= y; });
   }
   Mask equal(const Pack& b) const {
-    return Mask::of([&](int r) { return registers_[r] == b.registers_[r]; });
+    return compared<0>(b, [](const auto& x, const auto& y) { return x == y; });
+  }
+  // `predicate` is that of AVX-512: _CMP_EQ_OQ, _CMP_LT_OS or _CMP_LE_OS.
+  template <int predicate, class Compare>
+  Mask compared(const Pack& b, Compare compare) const {
+    return Mask::of([&](int r) {
+#if defined(__AVX512F__)
+      if constexpr (Mask::in_bits && std::same_as<T, double>) {
+        return _mm512_cmp_pd_mask(registers_[r], b.registers_[r], predicate);
+      } else if constexpr (Mask::in_bits) {
+        return _mm512_cmp_ps_mask(registers_[r], b.registers_[r], predicate);
+      } else
+#endif
+      {
+        return compare(registers_[r], b.registers_[r]);
+      }
+    });
   }
   Pack or_else(const Mask& mask, const Pack& no) const {
-    return of([&](int r) { return mask.registers_[r] ? registers_[r] : no.registers_[r]; });
+    return of([&](int r) {
+#if defined(__AVX512F__)
+      if constexpr (Mask::in_bits && std::same_as<T, double>) {
+        return _mm512_mask_blend_pd(mask.registers_[r], no.registers_[r], registers_[r]);
+      } else if constexpr (Mask::in_bits) {
+        return _mm512_mask_blend_ps(mask.registers_[r], no.registers_[r], registers_[r]);
+      } else
+#endif
+      {
+        return mask.registers_[r] ? registers_[r] : no.registers_[r];
+      }
+    });
   }
 
   using Values = detail::Register<T, detail::Layout<T, W>::width>;
-  using Bits = typename Mask::Bits;
+  using Bits = detail::Register<typename Mask::Lane, detail::Layout<T, W>::width>;
 
   // 2^n for a whole n of -1022 to 1023, by way of the bits of a double: above 2^52 its last ones
   // count units.

@@ -261,9 +261,9 @@ void gram_of_columns(const Matrix& a, Matrix& result) {
 template <class Matrix>
 EIGEN_ALWAYS_INLINE typename Matrix::Scalar trace_with_product(const Matrix& a, const Matrix& b) {
   if constexpr (unrolled<Matrix>) {
-    typename Matrix::Scalar trace(0);
+    typename Matrix::Scalar trace = a(0, 0) + a(0, 0) * b(0, 0);
     constexpr int d = Matrix::RowsAtCompileTime;
-    for_each_index<Matrix>(0, d,
+    for_each_index<Matrix>(1, d,
                            [&](int j) SCOREMATCH_INLINE { trace += a(j, j) + a(j, j) * b(j, j); });
     for_each_index<Matrix>(0, d, [&](int j) SCOREMATCH_INLINE {
       for_each_index<Matrix>(j + 1, d,
