@@ -120,7 +120,7 @@ sm::Fit<Family> fit(const Options& options, const Family& family, const Loss& lo
     return sm::fit(family, loss, optimizer, samples);
   };
   if (options.optimizer == "closed-form") {
-    if constexpr (sm::HasMinimizer<sm::ObjectiveOf<Loss, Family>, typename Family::Parameters>) {
+    if constexpr (sm::HasExactMinimum<sm::ObjectiveOf<Loss, Family>, typename Family::Parameters>) {
       return with(sm::ClosedForm{});
     }
   } else if (options.optimizer == "gradient-descent") {

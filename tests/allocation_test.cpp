@@ -299,12 +299,12 @@ void check_quadratic(const F& family, Eigen::Index d) {
   auto summary = sm::ScoreMatchingLoss{}.summary(family);
   summary.add(random_samples(d, 300, rng));
   auto objective = sm::ScoreMatchingLoss{}.objective(family, summary);
-  typename F::Parameters theta = objective.minimizer();
+  typename F::Parameters theta = objective.exact().parameters;
   typename F::Parameters gradient = theta;
   theta.array() += 0.25;
   const NoAllocation guard;
-  const double sum = objective(theta, gradient) + objective.mismatch(theta) +
-                     objective.local(theta, gradient) + objective.local_mismatch(theta);
+  const double sum = objective(theta, gradient) + objective.distance_to_minimum(theta) +
+                     objective.local(theta, gradient) + objective.local_distance_to_minimum(theta);
   CHECK(guard.count() == 0);
   Eigen::internal::set_is_malloc_allowed(true);
   CHECK(std::isfinite(sum));

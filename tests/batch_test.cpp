@@ -384,7 +384,7 @@ struct PickyLoss {
 struct Overshooting {
   double largest;
 
-  template <class Parameters, sm::HasMinimizer<Parameters> Obj, sm::Observer<Parameters> Obs>
+  template <class Parameters, sm::HasExactMinimum<Parameters> Obj, sm::Observer<Parameters> Obs>
   sm::Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs& observer) const {
     using sm::select;
     using Scalar = typename Parameters::Scalar;

@@ -130,8 +130,9 @@ static_assert(sm::LossFor<WeightedScoreMatching, ExponentialFamily>);
 static_assert(sm::Objective<WeightedScoreMatching::Objective, ExponentialFamily::Parameters>);
 static_assert(
     sm::OptimizerFor<Bisection, WeightedScoreMatching::Objective, ExponentialFamily::Parameters>);
-static_assert(!sm::HasMinimizer<WeightedScoreMatching::Objective, ExponentialFamily::Parameters>);
-static_assert(!sm::DetectsUnbounded<WeightedScoreMatching::Objective>);
+static_assert(
+    !sm::HasExactMinimum<WeightedScoreMatching::Objective, ExponentialFamily::Parameters>);
+static_assert(!sm::HasInfo<WeightedScoreMatching::Objective, ExponentialFamily::Parameters>);
 
 // Each requirement left out breaks its concept.
 struct NoStart : ExponentialFamily {

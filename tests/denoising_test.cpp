@@ -231,8 +231,8 @@ TEST_CASE("a seed is a stream: the same bits again, others with another seed") {
   // Fixed noise is the same at every call; a batch is not.
   auto fixed = sm::DenoisingScoreMatchingLoss{.sigma = 0.3}.objective(family, set);
   auto fresh = sm::DenoisingScoreMatchingLoss{.sigma = 0.3, .batch_size = 8}.objective(family, set);
-  CHECK_FALSE(fixed.stochastic());
-  CHECK(fresh.stochastic());
+  CHECK_FALSE(fixed.info().stochastic);
+  CHECK(fresh.info().stochastic);
   CHECK(fixed(theta) == fixed(theta));
   CHECK(fresh(theta) != fresh(theta));
   // The noise of the first samples does not depend on those that follow.

@@ -513,12 +513,12 @@ TEST_CASE("options out of range") {
 
 TEST_CASE("Lbfgs refuses an objective whose value changes from call to call") {
   struct Noisy {
-    bool stochastic() const { return true; }
+    sm::ObjectiveInfo<double> info() const { return {.stochastic = true}; }
     double operator()(const Eigen::Vector2d& x, Eigen::Vector2d& gradient) {
       gradient = x;
       return x.squaredNorm() / 2;
     }
   };
   CHECK(contains(message_of([] { sm::minimize(sm::Lbfgs{}, Noisy{}, Eigen::Vector2d(1, 1)); }),
-                 "Lbfgs: objective.stochastic() = 1"));
+                 "Lbfgs: objective.info().stochastic = 1"));
 }

@@ -255,7 +255,7 @@ TEST_CASE("a singular sample covariance still has the right loss and gradient") 
       const Eigen::MatrixXd samples = random_samples(d, n, rng);
       const Eigen::VectorXd theta = random_point(sm::GaussianFamily<double>(d), rng);
       GradientProblem<sm::ScoreMatchingLoss> problem(d, samples, theta);
-      CHECK(problem.objective.unbounded());
+      CHECK(problem.objective.info().unbounded);
       const auto gaussian = problem.family.distribution(theta);
       const Long lower = gaussian.cholesky().cast<long double>();
       const double expected = double(
@@ -315,7 +315,7 @@ TEST_CASE_TEMPLATE("the mismatch is the largest difference of whitened moments",
     const Long error = Long::Identity(d, d) -
                        inverse * s.cast<long double>() * inverse.transpose() - a * a.transpose();
     const long double expected = std::max(a.cwiseAbs().maxCoeff(), error.cwiseAbs().maxCoeff());
-    CHECK(std::abs(objective.mismatch(theta) - double(expected)) <= 1e-11);
-    CHECK(objective.mismatch(objective.minimizer()) <= 1e-11);
+    CHECK(std::abs(objective.distance_to_minimum(theta) - double(expected)) <= 1e-11);
+    CHECK(objective.distance_to_minimum(objective.exact().parameters) <= 1e-11);
   }
 }

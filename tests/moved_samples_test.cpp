@@ -298,7 +298,7 @@ TEST_CASE("value and gradient of a centered objective are those of the definitio
     auto summary = sm::ScoreMatchingLoss{}.summary(family);
     summary.add(samples);
     auto objective = sm::ScoreMatchingLoss{}.objective(family, summary);
-    const Eigen::VectorXd minimizer = objective.minimizer();
+    const Eigen::VectorXd minimizer = objective.exact().parameters;
     const Eigen::VectorXd step = objective.scales();
     const Eigen::MatrixXd gamma = objective.quadratic();
     CHECK(same_bits(step, gamma.diagonal().cwiseSqrt().cwiseInverse().eval()));
@@ -317,7 +317,7 @@ TEST_CASE("value and gradient of a centered objective are those of the definitio
       Eigen::VectorXd gradient(theta.size());
       const double actual = objective(theta, gradient);
       const long double expected = value(theta.cast<long double>());
-      const double size = std::abs(objective.minimum()) + std::abs(actual);
+      const double size = std::abs(objective.exact().loss) + std::abs(actual);
       CHECK(std::abs(static_cast<double>(static_cast<long double>(actual) - expected)) <=
             1e-13 * (1 + offset) * size);
       CHECK(gradient_error(value, theta, gradient, step, 1e-10) < 1e-7);
@@ -326,7 +326,7 @@ TEST_CASE("value and gradient of a centered objective are those of the definitio
           theta.dot(gamma * theta) / 2 + objective.linear().dot(theta) + objective.constant();
       CHECK(std::abs(formula - actual) <= 1e-13 * (1 + std::pow(offset, 4)) * size);
     }
-    CHECK(objective.mismatch(minimizer) <= 1e-10 * (1 + offset));
+    CHECK(objective.distance_to_minimum(minimizer) <= 1e-10 * (1 + offset));
   }
 }
 
@@ -340,7 +340,7 @@ TEST_CASE("which sample comes first, and in what parts, makes no difference far 
     Eigen::VectorXd weights(n);
     for (double& w : weights) w = std::ldexp(1.0, int(rng() % 8));
     const auto minimizer = [&](const auto& summary) {
-      Eigen::VectorXd theta = loss.objective(family, summary).within().minimizer();
+      Eigen::VectorXd theta = loss.objective(family, summary).within().exact().parameters;
       return theta;
     };
     auto whole = loss.summary(family);

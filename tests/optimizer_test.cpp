@@ -266,15 +266,15 @@ TEST_CASE("Adam's decay: the rates of the formula, and closer to the minimum und
   struct NoisyBowl {
     Rng rng;
     std::normal_distribution<double> normal;
-    bool stochastic() const { return true; }
+    sm::ObjectiveInfo<double> info() const { return {.stochastic = true}; }
     double operator()(const Eigen::Vector2d& x, Eigen::Vector2d& gradient) {
       const double value = Bowl{}(x, gradient);
       for (double& entry : gradient) entry += normal(rng);
       return value;
     }
   };
-  static_assert(sm::MayBeStochastic<NoisyBowl>);
-  static_assert(!sm::MayBeStochastic<Bowl>);
+  static_assert(sm::HasInfo<NoisyBowl, Eigen::Vector2d>);
+  static_assert(!sm::HasInfo<Bowl, Eigen::Vector2d>);
   const auto distance = [](double decay) {
     double squares = 0;
     for (unsigned seed = 1; seed <= 20; ++seed) {

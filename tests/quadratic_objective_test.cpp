@@ -57,16 +57,16 @@ TEST_CASE("the minimizer solves the equations, and of a flat it is the shortest 
     const sm::QuadraticObjective<double> objective(p.form);
     CAPTURE(k);
     CAPTURE(flat);
-    REQUIRE_FALSE(objective.unbounded());
-    CHECK(objective.ambiguous() == (flat > 0));
+    REQUIRE_FALSE(objective.info().unbounded);
+    CHECK(objective.info().ambiguous == (flat > 0));
     REQUIRE(objective.flat_directions() == flat);
-    const Eigen::VectorXd theta = objective.minimizer();
+    const Eigen::VectorXd theta = objective.exact().parameters;
     Eigen::VectorXd gradient(k);
     const double loss = objective(theta, gradient);
     const Eigen::VectorXd scale = scale_of(objective);
     CHECK(gradient.cwiseQuotient(scale).norm() <=
           1e-8 * objective.linear().cwiseQuotient(scale).norm());
-    CHECK(std::abs(loss - objective.minimum()) <= 1e-12 * (std::abs(loss) + 1));
+    CHECK(std::abs(loss - objective.exact().loss) <= 1e-12 * (std::abs(loss) + 1));
     CHECK(same_bits(objective.scales(), scale.cwiseInverse().eval()));
     const Eigen::VectorXd y = theta.cwiseProduct(scale);
     for (Eigen::Index c = 0; c < flat; ++c) {
@@ -86,7 +86,9 @@ TEST_CASE("a linear term in the null space is unbounded, however small its unit"
     const Eigen::Index k = 2 + Eigen::Index(rng() % 7);
     const auto unbounded = [&](double in_null) {
       Rng same(static_cast<unsigned>(problem));
-      return sm::QuadraticObjective<double>(random_problem(k, 1, in_null, same).form).unbounded();
+      return sm::QuadraticObjective<double>(random_problem(k, 1, in_null, same).form)
+          .info()
+          .unbounded;
     };
     CAPTURE(k);
     CHECK_FALSE(unbounded(0));
@@ -100,11 +102,11 @@ TEST_CASE("a linear term in the null space is unbounded, however small its unit"
     sm::QuadraticForm<double> form(3);
     form.add(Eigen::Vector3d(unit, 0, 0), Eigen::Vector3d(-1, -1, 1));
     form.add(Eigen::Vector3d(0, 1, 1), Eigen::Vector3d(-1, -1, 1));
-    CHECK(sm::QuadraticObjective<double>(form).unbounded());
+    CHECK(sm::QuadraticObjective<double>(form).info().unbounded);
     sm::QuadraticForm<double> balanced(3);
     balanced.add(Eigen::Vector3d(unit, 0, 0), Eigen::Vector3d(-1, -1, -1));
     balanced.add(Eigen::Vector3d(0, 1, 1), Eigen::Vector3d(-1, -1, -1));
-    CHECK(sm::QuadraticObjective<double>(balanced).ambiguous());
+    CHECK(sm::QuadraticObjective<double>(balanced).info().ambiguous);
   }
 }
 
@@ -114,18 +116,18 @@ TEST_CASE("the mismatch is zero at the minimum alone, parameter by parameter, in
     const Eigen::Index k = 2 + Eigen::Index(rng() % 7);
     const Problem p = random_problem(k, Eigen::Index(rng() % 2), 0, rng);
     sm::QuadraticObjective<double> objective(p.form);
-    const Eigen::VectorXd theta = objective.minimizer();
-    CHECK(objective.mismatch(theta) == 0);
+    const Eigen::VectorXd theta = objective.exact().parameters;
+    CHECK(objective.distance_to_minimum(theta) == 0);
     // As close as a number can be is close enough for every tolerance.
     Eigen::VectorXd rounded = theta;
     for (double& entry : rounded) entry = std::nextafter(entry, 1e300);
-    CHECK(objective.mismatch(rounded) <= 1e-15);
+    CHECK(objective.distance_to_minimum(rounded) <= 1e-15);
     if (p.null.cols() > 0) {
       const Eigen::VectorXd along =
           10 * objective.flat_direction(0) * theta.cwiseProduct(scale_of(objective)).norm();
-      CHECK(objective.mismatch(theta + along) <= 1e-12);
-      CHECK(objective.mismatch(theta + along + theta.cwiseProduct(normals<double>(k, 1, rng))) >
-            1e-4);
+      CHECK(objective.distance_to_minimum(theta + along) <= 1e-12);
+      CHECK(objective.distance_to_minimum(theta + along +
+                                          theta.cwiseProduct(normals<double>(k, 1, rng))) > 1e-4);
       continue;
     }
     // One parameter that was not fitted, whatever the others.
@@ -133,7 +135,7 @@ TEST_CASE("the mismatch is zero at the minimum alone, parameter by parameter, in
       Eigen::VectorXd off = theta;
       off(missed) += objective.scales()(missed) * std::abs(objective.linear()(missed)) *
                      objective.scales()(missed);
-      CHECK(objective.mismatch(off) >= 1e-3);
+      CHECK(objective.distance_to_minimum(off) >= 1e-3);
     }
     // It has no units.
     Eigen::VectorXd units(k);
@@ -143,8 +145,9 @@ TEST_CASE("the mismatch is zero at the minimum alone, parameter by parameter, in
     other.add(units.asDiagonal() * root, units.cwiseProduct(objective.linear()));
     const Eigen::VectorXd point =
         theta + objective.scales().cwiseProduct(normals<double>(k, 1, rng));
-    const double expected = objective.mismatch(point);
-    CHECK(std::abs(sm::QuadraticObjective<double>(other).mismatch(point.cwiseQuotient(units)) -
+    const double expected = objective.distance_to_minimum(point);
+    CHECK(std::abs(sm::QuadraticObjective<double>(other).distance_to_minimum(
+                       point.cwiseQuotient(units)) -
                    expected) <= 1e-6 * expected);
   }
   // Two scales, ten orders apart, each fitted or not by itself.
@@ -152,11 +155,11 @@ TEST_CASE("the mismatch is zero at the minimum alone, parameter by parameter, in
   form.add(Eigen::Vector2d(1, 0), Eigen::Vector2d(-1, -1));
   form.add(Eigen::Vector2d(0, 1e-10), Eigen::Vector2d(-1, -1));
   const sm::QuadraticObjective<double> objective(form);
-  const Eigen::Vector2d minimizer = objective.minimizer();
-  CHECK(objective.mismatch(Eigen::VectorXd(Eigen::Vector2d(0, minimizer(1)))) >= 0.4);
-  CHECK(objective.mismatch(Eigen::VectorXd(Eigen::Vector2d(minimizer(0), 0))) >= 0.4);
-  CHECK(objective.mismatch(Eigen::VectorXd(minimizer)) == 0);
-  CHECK(objective.mismatch(Eigen::VectorXd::Constant(2, infinity)) == infinity);
+  const Eigen::Vector2d minimizer = objective.exact().parameters;
+  CHECK(objective.distance_to_minimum(Eigen::VectorXd(Eigen::Vector2d(0, minimizer(1)))) >= 0.4);
+  CHECK(objective.distance_to_minimum(Eigen::VectorXd(Eigen::Vector2d(minimizer(0), 0))) >= 0.4);
+  CHECK(objective.distance_to_minimum(Eigen::VectorXd(minimizer)) == 0);
+  CHECK(objective.distance_to_minimum(Eigen::VectorXd::Constant(2, infinity)) == infinity);
 }
 
 namespace {
@@ -175,7 +178,7 @@ void check_zeros_are_reached(const Optimizer& optimizer, double tolerance, Rng& 
   auto summary = sm::ScoreMatchingLoss{}.summary(family);
   summary.add(samples);
   auto objective = sm::ScoreMatchingLoss{}.objective(family, summary);
-  const auto expected = objective.minimizer();
+  const auto expected = objective.exact().parameters;
   using Start = typename decltype(family)::Parameters;
   for (const Start& start : {Start(Start::Zero()), Start(Start::Ones()), Start(3 * expected)}) {
     const auto found = sm::minimize(optimizer, objective, start);

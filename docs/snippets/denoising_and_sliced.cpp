@@ -61,7 +61,7 @@ void energy() {
                           set.add(samples);
                           return set;
                         }())
-             .stochastic(),
+             .info().stochastic,
          "stochastic");
 }
 

@@ -1,5 +1,5 @@
 // The closed form of an objective that does not know its minimum.
-// expect: HasMinimizer
+// expect: HasExactMinimum
 #include <scorematch/scorematch.hpp>
 
 namespace sm = scorematch;

@@ -146,59 +146,61 @@ concept Objective = requires(O& objective, const Parameters& theta, Parameters& 
   { objective(theta, gradient) } -> std::convertible_to<typename Parameters::Scalar>;
 };
 
-/// An objective that knows its minimum exactly. Law: the gradient vanishes at `minimizer()`.
-template <class O, class Parameters>
-concept HasMinimizer = Objective<O, Parameters> && requires(O& objective) {
-  { objective.minimizer() } -> std::convertible_to<Parameters>;
+/// What an objective knows of itself as a whole, whatever theta is. An objective without `info()`,
+/// or one that leaves out a member, is one of which the defaults are true.
+template <Number Scalar>
+struct ObjectiveInfo {
+  /// There is no minimum: the value falls for ever. A mask, where Scalar is a pack.
+  MaskOf<Scalar> unbounded = false;
+  /// There is a minimum, but not only one. False where `unbounded`.
+  bool ambiguous = false;
+  /// It draws anew at every call, so that value and gradient are right on average only. Where not,
+  /// equal arguments give equal bits.
+  bool stochastic = false;
+  /// The part of the value that theta does not change. Convergence is relative to what remains: in
+  /// a large constant any flat place would pass for a minimum.
+  Scalar constant{0};
+  /// How many parameters it has; 0 where it takes any number.
+  Eigen::Index parameter_count = 0;
 };
 
-/// One that also knows the value there, for less than an evaluation costs. Law: `minimum()` is the
-/// value at `minimizer()` up to rounding, and not finite where that is not.
+/// An objective with an `info()`. Law: it is the same at every call.
 template <class O, class Parameters>
-concept HasMinimum = HasMinimizer<O, Parameters> && requires(O& objective) {
-  { objective.minimum() } -> std::convertible_to<typename Parameters::Scalar>;
+concept HasInfo = requires(const O& objective) {
+  { objective.info() } -> std::same_as<ObjectiveInfo<typename Parameters::Scalar>>;
 };
 
-/// One that also knows the distribution there, for less than `family.distribution(minimizer())`
+/// The minimum of an objective, known without a walk. The gradient there is zero up to rounding.
+template <class Parameters_>
+struct ExactMinimum {
+  using Parameters = Parameters_;
+  using Scalar = typename Parameters::Scalar;
+
+  Parameters parameters;
+  Scalar loss;  ///< the value there, up to rounding; not finite where that is not
+};
+
+/// An objective that knows its minimum. Laws: those of `ExactMinimum`; where `info()` says that
+/// there is none, the result means nothing; where there are many it is one of them.
+template <class O, class Parameters>
+concept HasExactMinimum = Objective<O, Parameters> && requires(O& objective) {
+  { objective.exact() } -> std::same_as<ExactMinimum<Parameters>>;
+};
+
+/// One that also knows the distribution there, for less than `family.distribution(parameters)`
 /// costs, to which it is equal up to rounding. It gives away what it holds: the last call.
 template <class O, class F>
-concept HasDistribution = HasMinimizer<O, typename F::Parameters> && requires(O&& objective) {
-  { std::move(objective).distribution() } -> std::same_as<typename F::Distribution>;
+concept HasExactDistribution = HasExactMinimum<O, typename F::Parameters> &&
+    requires(O&& objective) {
+  { std::move(objective).exact_distribution() } -> std::same_as<typename F::Distribution>;
 };
 
-/// An objective that can tell, before any step, that it has no minimum.
-template <class O>
-concept DetectsUnbounded = requires(const O& objective) {
-  { any(objective.unbounded()) } -> std::convertible_to<bool>;
-};
-
-/// An objective that can tell that its minimum is not unique. Law: false where `unbounded()`.
-template <class O>
-concept DetectsAmbiguity = requires(const O& objective) {
-  { objective.ambiguous() } -> std::convertible_to<bool>;
-};
-
-/// An objective that can tell whether it draws anew at every call, so that its value and gradient
-/// are only right on average. Law: where `stochastic()` is false, equal arguments give equal bits.
-/// The optimizers do not test a stochastic gradient for convergence.
-template <class O>
-concept MayBeStochastic = requires(const O& objective) {
-  { objective.stochastic() } -> std::convertible_to<bool>;
-};
-
-/// An objective whose value holds a constant that theta does not change: convergence is relative to
-/// what remains, or any flat place would pass for a minimum.
-template <class O>
-concept HasConstant = requires(const O& objective) {
-  objective.constant();
-};
-
-/// An objective that knows how far the model at theta is from the samples, without units. Laws:
-/// zero at the minimum; of order one or more where the model is nothing like the samples, also in a
-/// single direction.
+/// An objective that knows how far theta is from its minimum, without units. Laws: zero at a
+/// minimum alone, up to rounding; of order one or more where the model at theta is nothing like the
+/// samples, also in a single direction; the same whatever the units of samples and parameters.
 template <class O, class Parameters>
-concept HasMismatch = requires(O& objective, const Parameters& theta) {
-  objective.mismatch(theta) >= 0;
+concept HasDistanceToMinimum = requires(O& objective, const Parameters& theta) {
+  { objective.distance_to_minimum(theta) } -> std::convertible_to<typename Parameters::Scalar>;
 };
 
 /// An objective with coordinates u of its own: their origin lies near the samples, and a change of
@@ -216,18 +218,27 @@ concept HasLocalCoordinates = Objective<O, Parameters> &&
   { objective.from_local(u) } -> std::convertible_to<Parameters>;
 };
 
-/// An objective that says how many parameters it has, so that a start of another length is refused.
-template <class O>
-concept HasParameterCount = requires(const O& objective) {
-  { objective.parameter_count() } -> std::convertible_to<Eigen::Index>;
-};
-
 /// An objective that can say what is wrong with a start, before any step: `check_start` throws
 /// std::invalid_argument with a sentence that names the sample.
 template <class O, class Parameters>
 concept ChecksStart = requires(O& objective, const Parameters& start) {
   objective.check_start(start);
 };
+
+namespace detail {
+
+// The one place where objectives are asked for it.
+template <class Parameters, class Obj>
+EIGEN_ALWAYS_INLINE ObjectiveInfo<typename Parameters::Scalar> info_of(
+    [[maybe_unused]] const Obj& objective) {
+  if constexpr (HasInfo<Obj, Parameters>) {
+    return objective.info();
+  } else {
+    return {};
+  }
+}
+
+}  // namespace detail
 
 // --- loss ----------------------------------------------------------------------------------------
 
@@ -297,13 +308,13 @@ struct NoObserver {
 
 // --- optimizer -----------------------------------------------------------------------------------
 
-/// One that does not walk, but asks the objective for its `minimizer()`.
+/// One that does not walk, but asks the objective for its `exact()` minimum.
 template <class O>
 concept ExactOptimizer = bool(O::exact);
 
 // Named, so that the compiler says what ClosedForm misses in an objective.
 template <class O, class Obj, class Parameters>
-concept HasMinimizerIfExact = !ExactOptimizer<O> || HasMinimizer<Obj, Parameters>;
+concept HasExactMinimumIfExact = !ExactOptimizer<O> || HasExactMinimum<Obj, Parameters>;
 
 /// One that learns the scales of the loss on its way, and has no learning rate that ties it to
 /// samples of order one: `fit` starts it from what the family makes of the samples
@@ -317,7 +328,7 @@ concept AdaptiveOptimizer = bool(O::adaptive);
 /// `converged` only where the optimizer's stated test holds; options out of range throw
 /// std::invalid_argument. A plain value: settings only, nothing of a run stays in it.
 template <class O, class Obj, class Parameters>
-concept OptimizerFor = Objective<Obj, Parameters> && HasMinimizerIfExact<O, Obj, Parameters> &&
+concept OptimizerFor = Objective<Obj, Parameters> && HasExactMinimumIfExact<O, Obj, Parameters> &&
     requires(const O& optimizer, Obj& objective, const Parameters& start, NoObserver& observer) {
   { optimizer.minimize(objective, start, observer) } -> std::same_as<Minimum<Parameters>>;
 };

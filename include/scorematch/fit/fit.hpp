@@ -52,49 +52,52 @@ void require_start_size(const Start& start, Eigen::Index count) {
   }
 }
 
+// What a loss without a minimum ends with.
+template <class Obj, class Parameters, class Mask>
+Minimum<Parameters> at_start(Obj& objective, const Parameters& start, const Mask& unbounded) {
+  Parameters gradient(start.size());
+  const auto loss = objective(start, gradient);
+  Minimum<Parameters> at{start, loss, gradient_norm(gradient), {}, {}};
+  set_where(unbounded, at.status, Status::unbounded);
+  return at;
+}
+
 template <class Optimizer, class Obj, class Parameters, class Obs>
 Minimum<Parameters> minimize_from(const Optimizer& optimizer, Obj& objective,
                                   const Parameters& start, Obs& observer) {
   if (start.size() < 1) fail("start has 0 entries; expected at least 1");
-  if constexpr (HasParameterCount<Obj>) {
-    require_start_size(start, objective.parameter_count());
-  }
+  const auto info = info_of<Parameters>(objective);
+  if (info.parameter_count > 0) require_start_size(start, info.parameter_count);
   if constexpr (ChecksStart<Obj, Parameters> && !ExactOptimizer<Optimizer>) {
     objective.check_start(start);
   }
-  if constexpr (DetectsUnbounded<Obj>) {
-    const auto unbounded = objective.unbounded();
-    if (all(unbounded)) {
-      Parameters gradient(start.size());
-      const auto loss = objective(start, gradient);
-      Minimum<Parameters> at{start, loss, gradient_norm(gradient), {}, {}};
-      set_where(unbounded, at.status, Status::unbounded);
-      return at;
-    }
+  if (all(info.unbounded)) return at_start(objective, start, info.unbounded);
+  auto minimum = optimizer.minimize(objective, start, observer);
+  if constexpr (lanes_of<typename Parameters::Scalar> == 1) {
+    if (info.ambiguous && minimum.status == Status::converged) minimum.status = Status::ambiguous;
+  } else if (any(info.unbounded)) {
+    const auto stay = at_start(objective, start, info.unbounded);
+    assign_where(info.unbounded, minimum.parameters, stay.parameters);
+    minimum.loss = select(info.unbounded, stay.loss, minimum.loss);
+    minimum.gradient_norm = select(info.unbounded, stay.gradient_norm, minimum.gradient_norm);
+    set_where(info.unbounded, minimum.iterations, Eigen::Index(0));
+    set_where(info.unbounded, minimum.status, Status::unbounded);
   }
-  if constexpr (DetectsAmbiguity<Obj>) {
-    auto minimum = optimizer.minimize(objective, start, observer);
-    if (minimum.status == Status::converged && objective.ambiguous()) {
-      minimum.status = Status::ambiguous;
-    }
-    return minimum;
-  } else {
-    return optimizer.minimize(objective, start, observer);
-  }
+  return minimum;
 }
 
 }  // namespace detail
 
 /// Minimizes any objective from any start: the optimizers without families or samples.
 ///
-/// An objective that knows it has no minimum (`DetectsUnbounded`) returns the start as
-/// `Status::unbounded` before any step. One that knows its minimum is not unique
-/// (`DetectsAmbiguity`) ends as `Status::ambiguous` where it would as `converged`.
+/// What the objective knows of itself (`HasInfo`) is asked here, and no optimizer has to: one
+/// without a minimum returns the start as `Status::unbounded` before any step; one whose minimum is
+/// not unique ends as `Status::ambiguous` where it would as `converged`.
 ///
 /// **Shapes** start and gradient are column vectors of one length.
 ///
 /// **Errors** std::invalid_argument for a start that is empty, not finite, of another length than
-/// the objective says (`HasParameterCount`) or refused by it (`ChecksStart`), and for options out
+/// the objective says (`HasInfo`) or refused by it (`ChecksStart`), and for options out
 /// of range.
 ///
 /// **Example** tests/optimizer_test.cpp
@@ -113,8 +116,10 @@ namespace detail {
 template <class Optimizer, class F, class Obj>
 typename F::Distribution distribution_at(const Minimum<typename F::Parameters>& minimum,
                                          const F& family, Obj&& objective) {
-  if constexpr (ExactOptimizer<Optimizer> && HasDistribution<Obj, F> && Real<typename F::Scalar>) {
-    if (minimum.status == Status::converged) return std::forward<Obj>(objective).distribution();
+  if constexpr (ExactOptimizer<Optimizer> && HasExactDistribution<Obj, F> &&
+                Real<typename F::Scalar>) {
+    if (minimum.status == Status::converged)
+      return std::forward<Obj>(objective).exact_distribution();
   }
   return family.distribution(minimum.parameters);
 }

@@ -36,8 +36,9 @@ auto mean_loss(Obj& objective, const Parameters& theta, int evaluations) {
 ///
 /// The best is the lowest loss among the fits that converged, since a loss that has no lower bound
 /// (of a mixture, say) is lowest where a walk went astray; where none converged, the lowest of
-/// all. Of a stochastic loss (`MayBeStochastic`) one value is noise, so the losses compared and
-/// reported are means over 100 evaluations; one that draws from a seed draws the same for each fit.
+/// all. Of a stochastic loss (`ObjectiveInfo::stochastic`) one value is noise, so the losses
+/// compared and reported are means over 100 evaluations; one that draws from a seed draws the same
+/// for each fit.
 ///
 /// **Shapes** starts: parameter_count() x m, one start per column.
 ///
@@ -64,12 +65,10 @@ MultiStart<F> multi_start(const F& family, const L& loss, const Optimizer& optim
       minima.push_back(scorematch::minimize(optimizer, objective, start));
     });
   }
-  if constexpr (MayBeStochastic<ObjectiveOf<L, F>>) {
-    if (objective.stochastic()) {
-      for (auto& minimum : minima) {
-        auto judge = loss.objective(family, summary);
-        minimum.loss = detail::mean_loss(judge, minimum.parameters, 100);
-      }
+  if (detail::info_of<Parameters>(objective).stochastic) {
+    for (auto& minimum : minima) {
+      auto judge = loss.objective(family, summary);
+      minimum.loss = detail::mean_loss(judge, minimum.parameters, 100);
     }
   }
   const auto better = [](const Minimum<Parameters>& a, const Minimum<Parameters>& b) {

@@ -159,15 +159,6 @@ std::vector<Eigen::Index> flat_parameters(Obj& objective, const Parameters& thet
   return touched(scaled_null_space<Scalar>(hessian, Scalar(16 * n) * rounding), Scalar(1e-3));
 }
 
-template <class Obj>
-bool draws_anew(const Obj& objective) {
-  if constexpr (MayBeStochastic<Obj>) {
-    return objective.stochastic();
-  } else {
-    return false;
-  }
-}
-
 }  // namespace detail
 
 /// What happened to a fit, as `explain(fit.status)` says it, and what in these samples it was:
@@ -201,7 +192,7 @@ requires Real<typename F::Scalar> std::string explain(const Fit<F>& fit, const F
     }
   } else if constexpr (requires { detail::explain_singular(summary); }) {
     if (lacking) text += detail::explain_singular(summary);
-  } else if (!detail::draws_anew(objective)) {
+  } else if (!detail::info_of<typename F::Parameters>(objective).stochastic) {
     const std::vector<Eigen::Index> open = detail::flat_parameters(objective, fit.parameters);
     if (!open.empty()) {
       text += " The loss does not curve here along some direction of " +

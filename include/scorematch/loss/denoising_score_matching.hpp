@@ -20,7 +20,7 @@ namespace scorematch {
 
 /// Denoising score matching of a full Gaussian, exactly: the mean over all noise.
 ///
-/// **Math** score matching on S + sigma^2 I. `minimizer()` is that of the noisy samples,
+/// **Math** score matching on S + sigma^2 I. `exact()` is that of the noisy samples,
 /// Sigma = S + sigma^2 I, and exists for singular S.
 ///
 /// **Cost** that of `GaussianScoreMatching`.

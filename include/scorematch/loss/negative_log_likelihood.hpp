@@ -48,14 +48,15 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
     return result;
   }
 
-  /// The loss at `minimizer()`, where E and the gradient vanish. Infinity as in an evaluation.
+  /// mu = m, L = C, and the loss there, where E and the gradient vanish. Infinity as in an
+  /// evaluation.
   ///
-  /// **Cost** O(d).
-  Scalar minimum() const {
+  /// **Cost** O(d^2).
+  ExactMinimum<Parameters> exact() const {
     using std::log;
     Scalar sum(constant());
     for (Eigen::Index i = 0; i < this->root_.rows(); ++i) sum += log(this->root_(i, i));
-    return Base::finite_or_outside(this->minimizer_inside(2), sum);
+    return {this->minimizer(), Base::finite_or_outside(this->minimizer_inside(2), sum)};
   }
 
  private:

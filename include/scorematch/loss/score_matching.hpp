@@ -52,13 +52,16 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
     return result;
   }
 
-  /// J at `minimizer()`, -1/2 tr S^-1, where the gradient vanishes. Infinity as in an evaluation.
+  /// mu = m, L = C, and J = -1/2 tr S^-1 there. Infinity as in an evaluation.
   ///
   /// **Cost** d^3 / 3 flops.
-  Scalar minimum() const {
+  ExactMinimum<Parameters> exact() const {
     const auto inside = this->minimizer_inside(3);
-    if (!any(inside)) return Base::outside();
-    return Base::finite_or_outside(inside, -detail::squared_norm_of_inverse(this->root_) / 2);
+    Scalar loss = Base::outside();
+    if (any(inside)) {
+      loss = Base::finite_or_outside(inside, -detail::squared_norm_of_inverse(this->root_) / 2);
+    }
+    return {this->minimizer(), loss};
   }
 
  private:

@@ -136,14 +136,14 @@ void require_descent_options(const char* owner, const Options& options) {
 // |g| <= tolerance |J|, never asking for more than the rounding of a gradient allows. Relative,
 // because a score matching loss has units: 1e-8 is tiny for samples of order one and huge for
 // samples of order 1e5. A direction in which the model is far too wide adds next to nothing to
-// either side, so an objective that knows its mismatch must find it small as well; where the
+// either side, so an objective that knows its distance must find it small as well; where the
 // gradient is small to first order, its square root is enough. Of any other objective the gradient
 // must be small in the units of theta too: |g| / |J| also vanishes on the way to infinity, where
 // |g . theta| is a multiple of |J|.
 template <class Parameters, class Obj, class Scalar = typename Parameters::Scalar>
 EIGEN_DONT_INLINE MaskOf<Scalar> matches(Obj& objective, Argument<Parameters> theta,
                                          LaneOf<Scalar> tolerance) {
-  return objective.mismatch(theta) <= tolerance;
+  return objective.distance_to_minimum(theta) <= tolerance;
 }
 
 template <class Parameters, class Scalar = typename Parameters::Scalar>
@@ -168,12 +168,11 @@ EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& t
                                              const NormOf<Scalar>& norm, double tolerance) {
   using std::abs;
   const LaneOf<Scalar> relative = relative_tolerance<Scalar>(tolerance);
-  Scalar size = abs(loss);
-  if constexpr (HasConstant<Obj>) size = abs(loss - objective.constant());
+  const auto info = info_of<Parameters>(objective);
+  const Scalar size = abs(loss - info.constant);
   MaskOf<Scalar> flat = at_most(norm, Scalar(relative * size));
-  // A noisy gradient may be small by chance.
-  if constexpr (MayBeStochastic<Obj>) flat = flat & !objective.stochastic();
-  if constexpr (HasMismatch<Obj, Parameters>) {
+  if (info.stochastic) flat = false;  // a noisy gradient may be small by chance
+  if constexpr (HasDistanceToMinimum<Obj, Parameters>) {
     if (any(flat)) {
       const MaskOf<Scalar> close = matches<Parameters>(objective, theta, std::sqrt(relative));
       flat = flat & close;
@@ -187,7 +186,7 @@ EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& t
 }
 
 // Beside a stiff parameter, whose part of J dwarfs all others, the tests above are met where a soft
-// one was never fitted. So an objective that knows no mismatch is looked at along each axis, and
+// one was never fitted. So an objective that knows no distance is looked at along each axis, and
 // along the gradient, with the curvature from a difference of gradients: the minimum on that line
 // must lie within sqrt(tolerance) of the size of theta_i (of theta) or of its way from the start,
 // or what it would gain be lost in the rounding of J. One evaluation a parameter, at the end of a
@@ -321,11 +320,8 @@ EIGEN_DONT_INLINE Minimum<Parameters> descend(const Options& options, Obj& objec
     for_each_entry(theta, [&](Eigen::Index i) SCOREMATCH_INLINE { theta(i) = next(i); });
     loss = next_loss;
     norm = next_norm;
-    if constexpr (DetectsUnbounded<Obj>) {
-      if (taken == 0) finish(objective.unbounded(), Status::unbounded, 0);
-    }
     Mask settled = converged(objective, next, gradient, loss, norm, options.gradient_tolerance);
-    if constexpr (Real<Scalar> && !HasMismatch<Obj, Parameters>) {
+    if constexpr (Real<Scalar> && !HasDistanceToMinimum<Obj, Parameters>) {
       if (settled && norm > 0) {
         settled = taken >= next_look &&
                   each_settled<Parameters>(objective, next, start, gradient, loss,

@@ -11,7 +11,7 @@ namespace scorematch {
 /// Plain gradient descent with a constant learning rate.
 ///
 /// **Math** theta <- theta - learning_rate g, until |g| <= gradient_tolerance |loss| (and, where
-/// the objective knows its mismatch, that is at most the square root of the tolerance).
+/// the objective knows its distance, that is at most the square root of the tolerance).
 ///
 /// **Errors** std::invalid_argument for an option out of range. A learning rate that is too large
 /// ends as `Status::diverged`, with the last finite point.

@@ -164,7 +164,7 @@ class LbfgsWalk {
       slope_ = here.gradient.dot(direction_);
       if (!(slope_ < 0 && is_finite(slope_))) pairs_.clear();
     }
-    if (HasMismatch<Obj, Parameters> && is_flat() && matches()) return true;
+    if (HasDistanceToMinimum<Obj, Parameters> && is_flat() && matches()) return true;
     if (pairs_.empty()) {
       in_a_row_ = 0;
       return false;
@@ -191,7 +191,7 @@ class LbfgsWalk {
   bool settled() {
     const Scalar left = pairs_.scale() / 2 * here.gradient.squaredNorm();
     return (in_a_row_ > 0 || (is_flat() && is_level() && left <= tolerance_ * size())) &&
-           matches() && (HasMismatch<Obj, Parameters> || each_parameter_settled());
+           matches() && (HasDistanceToMinimum<Obj, Parameters> || each_parameter_settled());
   }
 
   void move() {
@@ -229,15 +229,14 @@ class LbfgsWalk {
   }
 
   Scalar size() const {
-    Scalar loss = here.loss;
-    if constexpr (HasConstant<Obj>) loss -= objective_.constant();
+    const Scalar loss = here.loss - info_of<Parameters>(objective_).constant;
     return (std::max)(std::abs(loss), static_cast<Scalar>(options_.loss_scale));
   }
 
-  // Necessary for a minimum, whatever H says; also in the units of theta. The mismatch says more,
+  // Necessary for a minimum, whatever H says; also in the units of theta. The distance says more,
   // where it is known: at a minimum of zero the gradient may be of the size of the loss.
   bool is_level() const {
-    if constexpr (HasMismatch<Obj, Parameters>) return true;
+    if constexpr (HasDistanceToMinimum<Obj, Parameters>) return true;
     const Scalar root = std::sqrt(tolerance_);
     const Scalar scaled = here.gradient.cwiseProduct(here.theta).cwiseAbs().maxCoeff();
     return here.norm <= root * size() && scaled <= std::sqrt(root) * size();
@@ -260,9 +259,9 @@ class LbfgsWalk {
   }
 
   bool matches() {
-    if constexpr (requires { objective_.local_mismatch(here.theta); }) {
-      return objective_.local_mismatch(here.theta) <= std::sqrt(tolerance_);
-    } else if constexpr (HasMismatch<Obj, Parameters>) {
+    if constexpr (requires { objective_.local_distance_to_minimum(here.theta); }) {
+      return objective_.local_distance_to_minimum(here.theta) <= std::sqrt(tolerance_);
+    } else if constexpr (HasDistanceToMinimum<Obj, Parameters>) {
       return detail::matches<Parameters>(objective_, coordinates.leave(here.theta),
                                          std::sqrt(tolerance_));
     } else {
@@ -275,10 +274,10 @@ class LbfgsWalk {
                                             here.loss, tolerance_);
   }
 
-  // Has each parameter arrived, where there is no mismatch to tell? If not, H has not seen the one
+  // Has each parameter arrived, where there is no distance to tell? If not, H has not seen the one
   // that did not: it is forgotten, and no other look taken for some steps.
   bool each_settled() {
-    if constexpr (HasMismatch<Obj, Parameters>) {
+    if constexpr (HasDistanceToMinimum<Obj, Parameters>) {
       return true;
     } else {
       if (steps_to_look_ > 0) return false;
@@ -352,7 +351,7 @@ class LbfgsWalk {
 /// With t the gradient_tolerance, but at least 32 epsilon, J = max(|loss|, loss_scale), and
 /// r = g'Hg / 2, the decrease that is left if H is right, it has converged where
 /// - the gradient is zero;
-/// - the objective knows its mismatch: |g| <= t J, and the mismatch is at most sqrt(t);
+/// - the objective knows its distance: |g| <= t J, and the distance is at most sqrt(t);
 /// - else, at two iterations in a row, |g| <= t J and r <= t J; or, at two in a row,
 ///   |g| <= sqrt(t) J and r <= epsilon J: the step between them has shown that H is right. In both,
 ///   |g_i theta_i| <= t^(1/4) J as well: no factor on theta_i would change the loss much;
@@ -399,12 +398,10 @@ struct Lbfgs {
                                                                           Obs& observer)
   const {
     require_options();
-    if constexpr (MayBeStochastic<Obj>) {
-      if (objective.stochastic()) {
-        detail::fail(
-            "Lbfgs: objective.stochastic() = 1; expected a loss without fresh random draws "
-            "(batch_size 0), or Adam");
-      }
+    if (detail::info_of<Parameters>(objective).stochastic) {
+      detail::fail(
+          "Lbfgs: objective.info().stochastic = 1; expected a loss without fresh random draws "
+          "(batch_size 0), or Adam");
     }
     detail::LbfgsWalk<Lbfgs, Obj, Parameters> walk(*this, objective, start);
     if (!walk.here.finite()) return walk.end(0, Status::diverged);

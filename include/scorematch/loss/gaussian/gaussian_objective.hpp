@@ -1,6 +1,7 @@
 // What the losses of a full Gaussian share: the samples' moments seen in whitened coordinates.
 #pragma once
 
+#include <scorematch/core/concepts.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/unroll.hpp>
 #include <scorematch/data/moments.hpp>
@@ -62,12 +63,11 @@ class GaussianObjective {
 
   Eigen::Index parameter_count() const { return family_.parameter_count(); }
 
-  /// True where S is singular: the loss then falls for ever as the precision grows along the null
-  /// direction, and there is no minimum.
-  Mask unbounded() const { return unbounded_; }
-
-  /// mu = m, L = C: the minimum of score matching and of the likelihood alike.
-  Parameters minimizer() const { return family_.pack(mean_, root_); }
+  /// `unbounded` where S is singular: the loss then falls for ever as the precision grows along the
+  /// null direction.
+  ObjectiveInfo<Scalar> info() const {
+    return {.unbounded = unbounded_, .parameter_count = parameter_count()};
+  }
 
   /// Local coordinates: means from m, and all in the deviations of the samples.
   Parameters from_local(const Parameters& u) requires Real<Scalar> {
@@ -88,9 +88,9 @@ class GaussianObjective {
     return u;
   }
 
-  /// The Gaussian at `minimizer()`: its covariance is S to the bit. For sizes at which L L^T would
+  /// The Gaussian at the minimum: its covariance is S to the bit. For sizes at which L L^T would
   /// cost more than to keep S.
-  Gaussian<LaneOf<Scalar>, Dim> distribution() && requires(keeps_covariance) {
+  Gaussian<LaneOf<Scalar>, Dim> exact_distribution() && requires(keeps_covariance) {
     return Gaussian<LaneOf<Scalar>, Dim>(
         GaussianParts<Vector, Matrix>{std::move(mean_), std::move(covariance_), std::move(root_)});
   }
@@ -98,7 +98,7 @@ class GaussianObjective {
   /// The largest entry of |E| and |a| at theta: how far the moments of the samples are from the
   /// model's, in the model's own standard deviations. E alone also vanishes where a covariance that
   /// is too wide makes up for a mean that is off.
-  Scalar mismatch(const Parameters& theta) {
+  Scalar distance_to_minimum(const Parameters& theta) {
     using std::abs;
     auto&& at = workspace();
     const Mask inside = whiten(theta, 1, at);
@@ -202,7 +202,10 @@ class GaussianObjective {
     return inside;
   }
 
-  // Whether `minimizer()` is in the domain that `whiten` asks for.
+  // mu = m, L = C: the minimum of score matching and of the likelihood alike.
+  Parameters minimizer() const { return family_.pack(mean_, root_); }
+
+  // Whether it is in the domain that `whiten` asks for.
   Mask minimizer_inside(int power) const {
     using std::exp;
     const LaneOf<Scalar> limit = log_of_largest() / LaneOf<Scalar>(power);

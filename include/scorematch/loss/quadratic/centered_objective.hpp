@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/concepts.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/loss/quadratic/quadratic_objective.hpp>
@@ -61,16 +62,12 @@ class CenteredObjective {
   }
 
   /// The minimum, as of `within()`.
-  Parameters minimizer() const {
-    Parameters theta = within_.minimizer();
-    leave(theta);
-    return theta;
+  ExactMinimum<Parameters> exact() const {
+    auto result = within_.exact();
+    leave(result.parameters);
+    return result;
   }
-  /// J there.
-  Scalar minimum() const { return within_.minimum(); }
-
-  bool unbounded() const { return within_.unbounded(); }
-  bool ambiguous() const { return within_.ambiguous(); }
+  ObjectiveInfo<Scalar> info() const { return within_.info(); }
 
   /// The parameters that the samples do not determine, in increasing order: those that some
   /// direction along which J does not curve changes.
@@ -95,10 +92,14 @@ class CenteredObjective {
   }
 
   /// As of `within()`, at `enter`(theta).
-  Scalar mismatch(const Parameters& theta) const { return within_.mismatch(local_of(theta)); }
+  Scalar distance_to_minimum(const Parameters& theta) const {
+    return within_.distance_to_minimum(local_of(theta));
+  }
 
-  /// The mismatch in local coordinates, of which the rounding of theta far away takes nothing.
-  Scalar local_mismatch(const Parameters& u) const { return within_.local_mismatch(u); }
+  /// The same in local coordinates, of which the rounding of theta far away takes nothing.
+  Scalar local_distance_to_minimum(const Parameters& u) const {
+    return within_.local_distance_to_minimum(u);
+  }
 
   /// As of `QuadraticObjective`.
   Parameters scales() const { return detail::scales_of(quadratic()); }

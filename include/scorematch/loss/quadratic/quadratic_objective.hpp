@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/concepts.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/linalg/cholesky.hpp>
@@ -36,7 +37,7 @@ auto scales_of(const Matrix& gamma) {
 /// minimum is theta = -Gamma^-1 g. Singularity is judged after scaling Gamma to unit diagonal, so
 /// the units of the statistics do not matter. Where Gamma is singular, the parameters along its
 /// null space have no effect on the quadratic term: J falls for ever where g has a component there
-/// (`unbounded`), else every point of a flat is a minimum (`ambiguous`) and `minimizer` is the one
+/// (`unbounded`), else every point of a flat is a minimum (`ambiguous`) and `exact` is the one
 /// with the least sum_k Gamma_kk theta_k^2.
 ///
 /// **Units** J in 1/u^2 for samples in u.
@@ -64,6 +65,15 @@ class QuadraticObjective {
 
   Eigen::Index parameter_count() const { return linear_.size(); }
 
+  /// `unbounded` where Gamma is singular and J falls for ever along its null space; `ambiguous`
+  /// where it is singular and J does not: some parameters are not determined.
+  ObjectiveInfo<Scalar> info() const {
+    return {.unbounded = !solution_.consistent,
+            .ambiguous = solution_.singular && solution_.consistent,
+            .constant = constant_,
+            .parameter_count = parameter_count()};
+  }
+
   /// J(theta); infinity where it overflows.
   Scalar operator()(const Parameters& theta) const {
     Parameters gradient(theta.size());
@@ -86,27 +96,22 @@ class QuadraticObjective {
   }
 
   /// The minimum; where it is not unique, the one with the least sum_k Gamma_kk theta_k^2.
-  Parameters minimizer() const { return solution_.x; }
-  /// J there, 1/2 g . theta + c.
-  Scalar minimum() const { return linear_.dot(solution_.x) / 2 + constant_; }
-
-  /// True where Gamma is singular and J falls for ever along its null space.
-  bool unbounded() const { return !solution_.consistent; }
-
-  /// True where J has a minimum but not only one: some parameters are not determined.
-  bool ambiguous() const { return solution_.singular && solution_.consistent; }
+  ExactMinimum<Parameters> exact() const {
+    return {solution_.x, linear_.dot(solution_.x) / 2 + constant_};
+  }
 
   /// The parameters that the samples do not determine, in increasing order: those that some
   /// direction in the null space of Gamma changes. Statistics that are linearly dependent (up to
   /// a constant) are all named. Empty where Gamma is regular.
   std::vector<Eigen::Index> unidentifiable() const { return solution_.undetermined(); }
 
-  /// The largest |theta_k - minimizer_k| Gamma_kk relative to sum_j |Gamma_kj minimizer_j| + |g_k|:
+  /// With theta* the exact minimum, the largest |theta_k - theta*_k| Gamma_kk relative to
+  /// sum_j |Gamma_kj theta*_j| + |g_k|:
   /// each parameter in units of the terms that its own equation balances, whatever the units of
   /// this and the other ones. Directions that are not determined do not count.
-  Scalar mismatch(const Parameters& theta) const { return solution_.distance(theta); }
+  Scalar distance_to_minimum(const Parameters& theta) const { return solution_.distance(theta); }
   /// The same in local coordinates.
-  Scalar local_mismatch(const Parameters& u) const {
+  Scalar local_distance_to_minimum(const Parameters& u) const {
     return solution_.distance(u.cwiseProduct(unit_));
   }
 

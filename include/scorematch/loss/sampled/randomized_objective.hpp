@@ -104,6 +104,10 @@ class RandomizedObjective {
   }
 
   Eigen::Index parameter_count() const { return family_.parameter_count(); }
+  /// `stochastic` with mini-batches: every call, with or without gradient, then draws anew.
+  ObjectiveInfo<Scalar> info() const {
+    return {.stochastic = stochastic(), .parameter_count = parameter_count()};
+  }
 
   /// Throws where the loss of a sample is not finite at `start`: sees every sample once, with
   /// vectors of the kind that a fit will meet; without batches, with those.
@@ -123,9 +127,6 @@ class RandomizedObjective {
     }
     random_ = before;
   }
-
-  /// True with mini-batches: every call, with or without gradient, then draws anew.
-  bool stochastic() const { return batch_ > 0; }
 
   /// The loss at theta; infinity outside the domain.
   Scalar operator()(const Parameters& theta) {
@@ -151,6 +152,8 @@ class RandomizedObjective {
   }
 
  private:
+  bool stochastic() const { return batch_ > 0; }
+
   using Sum = typename SampleSet<Scalar, Dim>::Weight;
   using Vectors = Eigen::Matrix<Scalar, Dim, Eigen::Dynamic>;
 

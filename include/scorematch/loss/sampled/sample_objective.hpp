@@ -176,6 +176,7 @@ class SampleObjective {
         mean_(family.parameter_count()) {}
 
   Eigen::Index parameter_count() const { return family_.parameter_count(); }
+  ObjectiveInfo<Scalar> info() const { return {.parameter_count = parameter_count()}; }
 
   /// Throws where the loss of a sample is not finite at `start`.
   void check_start(const Parameters& start) {
