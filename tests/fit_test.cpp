@@ -372,3 +372,46 @@ TEST_CASE("an estimator equals a fit of all it has seen, in any order of calls")
                               sm::Adam{});
   CHECK(deduced.count() == 0);
 }
+
+namespace {
+
+// A user's own start and accessor; still a family of Gaussians.
+struct Weather : sm::GaussianFamily<double, 2> {
+  Parameters start() const { return (Parameters() << 1, 2, 0, 0, 0).finished(); }
+  double correlation(const Parameters& theta) const {
+    const auto covariance = distribution(theta).covariance();
+    return covariance(1, 0) / std::sqrt(covariance(0, 0) * covariance(1, 1));
+  }
+};
+static_assert(sm::GaussianModel<Weather>);
+
+// With an edge it is none, and no loss takes it for one.
+struct Truncated : sm::GaussianFamily<double, 2> {
+  sm::Box<double, 2> box() const { return sm::Box<double, 2>::positive_orthant(2); }
+};
+static_assert(!sm::LossFor<sm::ScoreMatchingLoss, Truncated>);
+static_assert(!sm::LossFor<sm::NegativeLogLikelihood, Truncated>);
+static_assert(!sm::LossFor<sm::DenoisingScoreMatchingLoss, Truncated>);
+
+}  // namespace
+
+TEST_CASE("a family derived from GaussianFamily is fitted as that one is") {
+  Rng rng(12);
+  for (int trial = 0; trial < 200; ++trial) {
+    const Eigen::Matrix2Xd x = random_samples<double>(2, 3 + trial % 20, rng);
+    const auto same = [&](const auto& loss, const auto& optimizer) {
+      const auto own = sm::fit(Weather{}, loss, optimizer, x);
+      static_assert(std::same_as<std::remove_cvref_t<decltype(loss.summary(Weather{}))>,
+                                 sm::Moments<double, 2>>);
+      const auto expected =
+          sm::fit(sm::GaussianFamily<double, 2>{}, loss, optimizer, x, Weather{}.start());
+      CHECK(own.status == expected.status);
+      CHECK(same_bits(own.parameters, expected.parameters));
+      CHECK(same_bits(own.distribution.covariance(), expected.distribution.covariance()));
+    };
+    same(sm::ScoreMatchingLoss{}, sm::ClosedForm{});
+    same(sm::ScoreMatchingLoss{}, sm::Adam{.learning_rate = 0.1, .max_iterations = 30});
+    same(sm::NegativeLogLikelihood{}, sm::ClosedForm{});
+    same(sm::DenoisingScoreMatchingLoss{.sigma = 0.1}, sm::ClosedForm{});
+  }
+}

@@ -260,4 +260,11 @@ class GaussianFamily {
   Eigen::Index dimension_;
 };
 
+/// `GaussianFamily`, or a family derived from it: with coordinates or a start of its own, it is
+/// still one of Gaussians, and the losses see it by its moments. (A family of other densities holds
+/// a `GaussianFamily` instead.)
+template <class F>
+concept GaussianModel = WithoutEdge<F> && FamilyTypes<F> &&
+    std::derived_from<F, GaussianFamily<typename F::Scalar, F::Dim>>;
+
 }  // namespace scorematch
