@@ -1,6 +1,7 @@
 // Turns a family and a summary into an objective.
 #pragma once
 
+#include <scorematch/loss/box_weighting.hpp>
 #include <scorematch/loss/denoising_score_matching.hpp>
 #include <scorematch/loss/gaussian/gaussian_objective.hpp>
 #include <scorematch/loss/generalized_score_matching.hpp>
@@ -9,7 +10,12 @@
 #include <scorematch/loss/quadratic/coordinate_block.hpp>
 #include <scorematch/loss/quadratic/quadratic_objective.hpp>
 #include <scorematch/loss/quadratic/quadratic_summary.hpp>
+#include <scorematch/loss/quadratic/weighting.hpp>
+#include <scorematch/loss/sampled/mean_of_terms.hpp>
+#include <scorematch/loss/sampled/point_loss.hpp>
 #include <scorematch/loss/sampled/randomized_objective.hpp>
 #include <scorematch/loss/sampled/sample_objective.hpp>
+#include <scorematch/loss/sampled/truncated_samples.hpp>
 #include <scorematch/loss/score_matching.hpp>
 #include <scorematch/loss/sliced_score_matching.hpp>
+#include <scorematch/loss/weight_function.hpp>

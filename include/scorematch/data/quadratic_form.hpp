@@ -11,9 +11,6 @@
 
 namespace scorematch {
 
-template <class F, class Weighting>
-class QuadraticSummary;
-
 namespace detail {
 
 // Sums over samples, not yet divided by their weight.

@@ -100,18 +100,20 @@ struct DenoisingScoreMatchingLoss {
   /// for `Adam` with a `decay`.
   Eigen::Index batch_size = 0;
 
-  template <Number Scalar, int Dim>
-  Moments<Scalar, Dim> summary(const GaussianFamily<Scalar, Dim>& family) const {
-    require_options<LaneOf<Scalar>>();
-    return Moments<Scalar, Dim>(family.dimension());
+  template <WithoutEdge F>
+  requires((HasScore<F> || HasLaplacian<F>)&&GaussianModel<F>)
+      Moments<typename F::Scalar, F::Dim> summary(const F& family)
+  const {
+    require_options<LaneOf<typename F::Scalar>>();
+    return Moments<typename F::Scalar, F::Dim>(family.dimension());
   }
 
   /// **Errors** std::invalid_argument where there are no samples or the dimensions differ.
-  template <Number Scalar, int Dim>
-  GaussianDenoisingScoreMatching<Scalar, Dim> objective(const GaussianFamily<Scalar, Dim>& family,
-                                                        const Moments<Scalar, Dim>& moments) const {
-    require_options<LaneOf<Scalar>>();
-    return {family, moments, static_cast<LaneOf<Scalar>>(sigma)};
+  template <GaussianModel F>
+  GaussianDenoisingScoreMatching<typename F::Scalar, F::Dim> objective(
+      const F& family, const Moments<typename F::Scalar, F::Dim>& moments) const {
+    require_options<LaneOf<typename F::Scalar>>();
+    return {family, moments, static_cast<LaneOf<typename F::Scalar>>(sigma)};
   }
 
   template <WithoutEdge F>

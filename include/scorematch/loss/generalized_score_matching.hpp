@@ -2,200 +2,22 @@
 
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/box.hpp>
-#include <scorematch/data/sample_set.hpp>
-#include <scorematch/data/samples.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/score_model.hpp>
+#include <scorematch/loss/box_weighting.hpp>
 #include <scorematch/loss/quadratic/centered_objective.hpp>
 #include <scorematch/loss/quadratic/quadratic_summary.hpp>
+#include <scorematch/loss/sampled/point_loss.hpp>
 #include <scorematch/loss/sampled/sample_objective.hpp>
+#include <scorematch/loss/sampled/truncated_samples.hpp>
+#include <scorematch/loss/weight_function.hpp>
 
 #include <Eigen/Core>
 
-#include <cmath>
 #include <concepts>
-#include <limits>
-#include <type_traits>
 #include <utility>
 
 namespace scorematch {
-
-/// h(x) = min(x, c): the distance to the edge, as far as it is below c. Samples farther inside than
-/// c count as in plain score matching.
-///
-/// **Units** c in those of the samples.
-///
-/// **Errors** std::invalid_argument, by the loss that takes it, for c that is not a finite number
-/// above 0.
-struct MinWeight {
-  double c = 1;
-
-  template <Real T>
-  T value(T x) const {
-    const T most = static_cast<T>(c);
-    return x < most ? x : most;
-  }
-  template <Real T>
-  T derivative(T x) const {
-    return x < static_cast<T>(c) ? T(1) : T(0);
-  }
-
-  void require_options() const {
-    detail::require_option(c > 0 && c <= (std::numeric_limits<double>::max)(), "MinWeight", "c", c,
-                           "a finite number above 0");
-  }
-};
-
-/// h(x) = x. Not for coordinates without any bound, where the distance to the edge is infinite.
-struct LinearWeight {
-  template <Real T>
-  T value(T x) const {
-    return x;
-  }
-  template <Real T>
-  T derivative(T) const {
-    return T(1);
-  }
-};
-
-/// h(x) = log(1 + x): knows the unit of the samples. Not for coordinates without any bound.
-struct LogWeight {
-  template <Real T>
-  T value(T x) const {
-    return std::log1p(x);
-  }
-  template <Real T>
-  T derivative(T x) const {
-    return T(1) / (T(1) + x);
-  }
-};
-
-/// `value(x)` is h(x) and `derivative(x)` is h'(x), for a distance x >= 0 from the edge.
-///
-/// Laws: h(0) = 0, h >= 0 and finite, h absolutely continuous. (h(0) = 0 is checked when a loss is
-/// made, h >= 0 and finite at each sample. Where there is a `require_options()`, the loss calls
-/// it.)
-template <class W, class Scalar>
-concept WeightFunction = std::copy_constructible<W> && requires(const W& h, Scalar x) {
-  { h.value(x) } -> std::convertible_to<Scalar>;
-  { h.derivative(x) } -> std::convertible_to<Scalar>;
-};
-
-/// A weight function of the distance to the nearer bound of a box: the `Weighting` of a
-/// `QuadraticSummary`.
-///
-/// **Math** h_j(x_j) = h(min(x_j - lower_j, upper_j - x_j)); its slope is h' where the lower bound
-/// is the nearer one, -h' where the upper one is.
-template <Real Scalar_, int Dim_, WeightFunction<Scalar_> H>
-class BoxWeighting {
- public:
-  using Scalar = Scalar_;
-  static constexpr int Dim = Dim_;
-  static constexpr bool uniform = false;
-
-  struct At {
-    Scalar h;
-    Scalar slope;
-  };
-
-  BoxWeighting(Box<Scalar_, Dim_> box, H weight)
-      : box_(std::move(box)), weight_(std::move(weight)) {}
-
-  const Box<Scalar, Dim>& box() const { return box_; }
-
-  /// That of the coordinate j, which is not checked.
-  At weight(Eigen::Index j, Scalar x) const {
-    const Scalar above = x - box_.lower()(j);
-    const Scalar below = box_.upper()(j) - x;
-    if (above <= below) {
-      return {static_cast<Scalar>(weight_.value(above)),
-              static_cast<Scalar>(weight_.derivative(above))};
-    }
-    return {static_cast<Scalar>(weight_.value(below)),
-            -static_cast<Scalar>(weight_.derivative(below))};
-  }
-
-  /// Throws std::invalid_argument where a sample lies outside the box, or h is no weight there.
-  /// Samples of weight 0 are not looked at.
-  template <class X, class W = detail::Unweighted>
-  void require_inside(const X& samples, const W& weights = W()) const {
-    using std::isfinite;
-    detail::require_inside(box_, samples, weights);
-    for (Eigen::Index i = 0; i < samples.cols(); ++i) {
-      if (!(weights(i) > 0)) continue;
-      for (Eigen::Index j = 0; j < samples.rows(); ++j) {
-        const At at = weight(j, samples(j, i));
-        if (!(at.h >= 0) || !isfinite(at.h) || !isfinite(at.slope)) {
-          detail::fail("the weight function at ", detail::entry("samples", j, i, samples(j, i)),
-                       " in [", box_.lower()(j), ", ", box_.upper()(j), "] has value ", at.h,
-                       " and derivative ", at.slope,
-                       "; expected finite numbers, the value at least 0");
-        }
-      }
-    }
-  }
-
- private:
-  Box<Scalar, Dim> box_;
-  [[no_unique_address]] H weight_;
-};
-
-/// The samples themselves, all of them inside the box of a weighting: a `SampleSet` that refuses
-/// others.
-template <class Weighting_>
-class TruncatedSamples {
- public:
-  using Weighting = Weighting_;
-  using Scalar = typename Weighting::Scalar;
-  static constexpr int Dim = Weighting::Dim;
-  using Set = SampleSet<Scalar, Dim>;
-
-  explicit TruncatedSamples(Weighting weighting)
-      : weighting_(std::move(weighting)), set_(weighting_.box().dimension()) {}
-
-  Eigen::Index dimension() const { return set_.dimension(); }
-  typename Set::Weight count() const { return set_.count(); }
-  const Set& samples() const { return set_; }
-  const Weighting& weighting() const { return weighting_; }
-
-  /// **Errors** std::invalid_argument as of `SampleSet`, and for samples outside the box (with row,
-  /// column and value). A call that throws changes nothing.
-  template <SamplesOf<Scalar, Dim> X>
-  void add(const X& samples) {
-    detail::require_rows(samples, dimension());
-    detail::with_coefficients(samples, [this](const auto& block) {
-      weighting_.require_inside(block);
-      set_.add(block);
-    });
-  }
-
-  /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
-  template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
-  void add(const X& samples, const W& weights) {
-    detail::with_weighted(samples, weights, dimension(),
-                          [this](const auto& block, const auto& weight) {
-                            weighting_.require_inside(block, weight);
-                            set_.add(block, weight);
-                          });
-  }
-
-  /// Adds everything `other` has seen.
-  ///
-  /// **Errors** std::invalid_argument where its box is another: all samples get the weights of this
-  /// one, which vanish at its edges, and would not at those that have cut off the other's.
-  /// (`QuadraticSummary` has weighted each sample by then, and merges different boxes.)
-  void merge(const TruncatedSamples& other) {
-    if (other.dimension() == dimension()) {
-      detail::require_same_box("TruncatedSamples::merge", weighting_.box(), other.weighting_.box());
-      weighting_.require_inside(other.set_.samples());  // its weight function may be another
-    }
-    set_.merge(other.set_);
-  }
-
- private:
-  Weighting weighting_;
-  Set set_;
-};
 
 /// sum_j h_j (1/2 s_j^2 + d_jj log p) + h_j' s_j: the loss of one sample.
 template <class Weighting>
@@ -295,6 +117,13 @@ class GeneralizedScoreMatchingLoss {
       QuadraticObjectiveOf<F, QuadraticSummary<typename F::Exponential, Weighting<F>>> objective(
           const F& family, const QuadraticSummary<typename F::Exponential, Weighting<F>>& summary)
   const { return detail::quadratic_objective(family, summary); }
+
+  /// The loss of one sample, weighted by its distance from the edge.
+  template <HasCurvature F>
+  requires detail::domain_for<Domain, F>
+  auto point(const F& family) const {
+    return PointLoss(family, GeneralizedScoreMatchingPoint<Weighting<F>>{weighting(family)});
+  }
 
  private:
   template <class F>

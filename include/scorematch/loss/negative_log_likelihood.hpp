@@ -4,6 +4,7 @@
 #include <scorematch/data/moments.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/loss/gaussian/gaussian_objective.hpp>
+#include <scorematch/loss/sampled/point_loss.hpp>
 
 #include <Eigen/Core>
 
@@ -106,6 +107,15 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
   }
 };
 
+/// -log p_theta(x): the negative log likelihood of one sample.
+struct NegativeLogLikelihoodPoint {
+  template <class F, DenseExpression Theta>
+  typename Theta::Scalar operator()(const F& family, const PointOf<F>& x,
+                                    const Theta& theta) const {
+    return -family.log_density(x, theta);
+  }
+};
+
 /// Maximum likelihood: the mean over the samples of -log p_theta(x). For families whose normalizing
 /// constant is known; the yardstick of score matching.
 ///
@@ -113,17 +123,22 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
 ///
 /// **Example** examples/notebook.cpp
 struct NegativeLogLikelihood {
-  template <Number Scalar, int Dim>
-  Moments<Scalar, Dim> summary(const GaussianFamily<Scalar, Dim>& family) const {
-    return Moments<Scalar, Dim>(family.dimension());
+  template <GaussianModel F>
+  Moments<typename F::Scalar, F::Dim> summary(const F& family) const {
+    return Moments<typename F::Scalar, F::Dim>(family.dimension());
   }
 
   /// **Errors** std::invalid_argument where there are no samples or the dimensions differ.
-  template <Number Scalar, int Dim>
-  GaussianNegativeLogLikelihood<Scalar, Dim> objective(const GaussianFamily<Scalar, Dim>& family,
-                                                       const Moments<Scalar, Dim>& moments) const {
+  template <GaussianModel F>
+  GaussianNegativeLogLikelihood<typename F::Scalar, F::Dim> objective(
+      const F& family, const Moments<typename F::Scalar, F::Dim>& moments) const {
     return {family, moments};
   }
+
+  /// The loss of one sample.
+  template <GaussianModel F>
+  requires Real<typename F::Scalar> PointLoss<F, NegativeLogLikelihoodPoint> point(const F& family)
+  const { return {family, {}}; }
 };
 
 }  // namespace scorematch

@@ -8,6 +8,7 @@
 #include <scorematch/loss/gaussian/gaussian_objective.hpp>
 #include <scorematch/loss/quadratic/centered_objective.hpp>
 #include <scorematch/loss/quadratic/quadratic_summary.hpp>
+#include <scorematch/loss/sampled/point_loss.hpp>
 #include <scorematch/loss/sampled/sample_objective.hpp>
 
 #include <Eigen/Core>
@@ -134,15 +135,15 @@ struct ScoreMatchingPoint {
 ///
 /// **Example** examples/notebook.cpp, docs/snippets/exponential_families.cpp
 struct ScoreMatchingLoss {
-  template <Number Scalar, int Dim>
-  Moments<Scalar, Dim> summary(const GaussianFamily<Scalar, Dim>& family) const {
-    return Moments<Scalar, Dim>(family.dimension());
-  }
+  template <HasLaplacian F>
+  requires WithoutEdge<F> && GaussianModel<F> Moments<typename F::Scalar, F::Dim> summary(
+      const F& family)
+  const { return Moments<typename F::Scalar, F::Dim>(family.dimension()); }
 
   /// **Errors** std::invalid_argument where there are no samples or the dimensions differ.
-  template <Number Scalar, int Dim>
-  GaussianScoreMatching<Scalar, Dim> objective(const GaussianFamily<Scalar, Dim>& family,
-                                               const Moments<Scalar, Dim>& moments) const {
+  template <GaussianModel F>
+  GaussianScoreMatching<typename F::Scalar, F::Dim> objective(
+      const F& family, const Moments<typename F::Scalar, F::Dim>& moments) const {
     return {family, moments};
   }
 
@@ -167,6 +168,11 @@ struct ScoreMatchingLoss {
       QuadraticObjectiveOf<F, QuadraticSummary<typename F::Exponential>> objective(
           const F& family, const QuadraticSummary<typename F::Exponential>& summary)
   const { return detail::quadratic_objective(family, summary); }
+
+  /// The loss of one sample.
+  template <HasLaplacian F>
+  requires WithoutEdge<F> PointLoss<F, ScoreMatchingPoint> point(const F& family)
+  const { return {family, {}}; }
 };
 
 }  // namespace scorematch

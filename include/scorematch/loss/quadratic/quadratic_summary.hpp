@@ -6,6 +6,7 @@
 #include <scorematch/data/samples.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/loss/quadratic/coordinate_block.hpp>
+#include <scorematch/loss/quadratic/weighting.hpp>
 
 #include <Eigen/Core>
 
@@ -18,17 +19,6 @@
 #include <utility>
 
 namespace scorematch {
-
-/// Plain score matching: every coordinate of every sample counts with weight one.
-///
-/// A weighting of another kind (`generalized score matching`) has `uniform = false`,
-/// `weight(j, x_j)` -> {h, slope} with h >= 0, and `require_inside(samples, weights)`, which throws
-/// where samples of a weight above 0 lie outside its domain.
-struct UniformWeighting {
-  static constexpr bool uniform = true;
-  template <class X, class W>
-  void require_inside(const X&, const W&) const {}
-};
 
 /// What score matching of an exponential family keeps of the samples: a `QuadraticForm` filled by
 /// the family's statistics. Models `SummaryFor`.
@@ -52,7 +42,7 @@ struct UniformWeighting {
 /// number of statistics that depend on it.
 ///
 /// **Allocation** none for fixed Dim and K up to 16.
-template <class F, class Weighting = UniformWeighting>
+template <class F, WeightingFor<typename F::Scalar> Weighting = UniformWeighting>
 class QuadraticSummary {
  public:
   using Family = F;

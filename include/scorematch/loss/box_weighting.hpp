@@ -1,0 +1,75 @@
+#pragma once
+
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/scalar.hpp>
+#include <scorematch/data/box.hpp>
+#include <scorematch/data/samples.hpp>
+#include <scorematch/loss/weight_function.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <utility>
+
+namespace scorematch {
+
+/// A weight function of the distance to the nearer bound of a box: the `Weighting` of a
+/// `QuadraticSummary`.
+///
+/// **Math** h_j(x_j) = h(min(x_j - lower_j, upper_j - x_j)); its slope is h' where the lower bound
+/// is the nearer one, -h' where the upper one is.
+template <Real Scalar_, int Dim_, WeightFunction<Scalar_> H>
+class BoxWeighting {
+ public:
+  using Scalar = Scalar_;
+  static constexpr int Dim = Dim_;
+  static constexpr bool uniform = false;
+
+  struct At {
+    Scalar h;
+    Scalar slope;
+  };
+
+  BoxWeighting(Box<Scalar_, Dim_> box, H weight)
+      : box_(std::move(box)), weight_(std::move(weight)) {}
+
+  const Box<Scalar, Dim>& box() const { return box_; }
+
+  /// That of the coordinate j, which is not checked.
+  At weight(Eigen::Index j, Scalar x) const {
+    const Scalar above = x - box_.lower()(j);
+    const Scalar below = box_.upper()(j) - x;
+    if (above <= below) {
+      return {static_cast<Scalar>(weight_.value(above)),
+              static_cast<Scalar>(weight_.derivative(above))};
+    }
+    return {static_cast<Scalar>(weight_.value(below)),
+            -static_cast<Scalar>(weight_.derivative(below))};
+  }
+
+  /// Throws std::invalid_argument where a sample lies outside the box, or h is no weight there.
+  /// Samples of weight 0 are not looked at.
+  template <class X, class W = detail::Unweighted>
+  void require_inside(const X& samples, const W& weights = W()) const {
+    using std::isfinite;
+    detail::require_inside(box_, samples, weights);
+    for (Eigen::Index i = 0; i < samples.cols(); ++i) {
+      if (!(weights(i) > 0)) continue;
+      for (Eigen::Index j = 0; j < samples.rows(); ++j) {
+        const At at = weight(j, samples(j, i));
+        if (!(at.h >= 0) || !isfinite(at.h) || !isfinite(at.slope)) {
+          detail::fail("the weight function at ", detail::entry("samples", j, i, samples(j, i)),
+                       " in [", box_.lower()(j), ", ", box_.upper()(j), "] has value ", at.h,
+                       " and derivative ", at.slope,
+                       "; expected finite numbers, the value at least 0");
+        }
+      }
+    }
+  }
+
+ private:
+  Box<Scalar, Dim> box_;
+  [[no_unique_address]] H weight_;
+};
+
+}  // namespace scorematch

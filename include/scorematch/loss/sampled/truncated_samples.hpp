@@ -1,0 +1,71 @@
+#pragma once
+
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/data/box.hpp>
+#include <scorematch/data/sample_set.hpp>
+#include <scorematch/data/samples.hpp>
+
+#include <Eigen/Core>
+
+#include <utility>
+
+namespace scorematch {
+
+/// The samples themselves, all of them inside the box of a weighting: a `SampleSet` that refuses
+/// others.
+template <class Weighting_>
+class TruncatedSamples {
+ public:
+  using Weighting = Weighting_;
+  using Scalar = typename Weighting::Scalar;
+  static constexpr int Dim = Weighting::Dim;
+  using Set = SampleSet<Scalar, Dim>;
+
+  explicit TruncatedSamples(Weighting weighting)
+      : weighting_(std::move(weighting)), set_(weighting_.box().dimension()) {}
+
+  Eigen::Index dimension() const { return set_.dimension(); }
+  typename Set::Weight count() const { return set_.count(); }
+  const Set& samples() const { return set_; }
+  const Weighting& weighting() const { return weighting_; }
+
+  /// **Errors** std::invalid_argument as of `SampleSet`, and for samples outside the box (with row,
+  /// column and value). A call that throws changes nothing.
+  template <SamplesOf<Scalar, Dim> X>
+  void add(const X& samples) {
+    detail::require_rows(samples, dimension());
+    detail::with_coefficients(samples, [this](const auto& block) {
+      weighting_.require_inside(block);
+      set_.add(block);
+    });
+  }
+
+  /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
+  template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
+  void add(const X& samples, const W& weights) {
+    detail::with_weighted(samples, weights, dimension(),
+                          [this](const auto& block, const auto& weight) {
+                            weighting_.require_inside(block, weight);
+                            set_.add(block, weight);
+                          });
+  }
+
+  /// Adds everything `other` has seen.
+  ///
+  /// **Errors** std::invalid_argument where its box is another: all samples get the weights of this
+  /// one, which vanish at its edges, and would not at those that have cut off the other's.
+  /// (`QuadraticSummary` has weighted each sample by then, and merges different boxes.)
+  void merge(const TruncatedSamples& other) {
+    if (other.dimension() == dimension()) {
+      detail::require_same_box("TruncatedSamples::merge", weighting_.box(), other.weighting_.box());
+      weighting_.require_inside(other.set_.samples());  // its weight function may be another
+    }
+    set_.merge(other.set_);
+  }
+
+ private:
+  Weighting weighting_;
+  Set set_;
+};
+
+}  // namespace scorematch
