@@ -13,6 +13,8 @@ namespace {
 
 using namespace support;
 
+using Eigen::Index;
+
 // --- derivatives ---------------------------------------------------------------------------------
 
 // The family in double beside the same family in long double, whose log density is differenced.
@@ -193,6 +195,64 @@ TEST_CASE("rings and lattices join each pair of neighbors once, across their end
       check(sm::square_lattice(width, height));
       if (height == 1) check(sm::ring(width));
     }
+  }
+}
+
+TEST_CASE("couplings name the parameters by which two sites act on each other, and no other") {
+  Rng rng(3);
+  static_assert(!sm::PairwiseModel<sm::PolynomialFamily<double, 4>>);
+  // H_ij of log p by differences of the score, which are exact for these families up to rounding
+  // and h^2: what changes it, at random points, is what `couplings` says.
+  const auto check = [&](const auto& family) {
+    using F = std::remove_cvref_t<decltype(family)>;
+    static_assert(sm::PairwiseModel<F>);
+    const Index d = family.dimension();
+    const Index count = family.parameter_count();
+    const typename F::Vector x = normals<double>(d, 1, rng);
+    const typename F::Parameters theta = normals<double>(count, 1, rng);
+    const auto mixed = [&](const typename F::Parameters& at, Index i, Index j) {
+      const double h = 1e-4;
+      typename F::Vector up = x, down = x;
+      up(j) += h;
+      down(j) -= h;
+      return (family.score(up, at)(i) - family.score(down, at)(i)) / (2 * h);
+    };
+    const auto couplings = family.couplings();
+    for (Index i = 0; i < d; ++i) {
+      for (Index j = 0; j < i; ++j) {
+        std::vector<bool> named(std::size_t(count), false);
+        int times = 0;
+        for (const sm::Coupling& coupling : couplings) {
+          const bool same = coupling.edge == sm::Edge{i, j} || coupling.edge == sm::Edge{j, i};
+          times += same;
+          for (Index k = 0; same && k < coupling.count; ++k) {
+            named[std::size_t(coupling.first + k)] = true;
+          }
+        }
+        CHECK(times <= 1);
+        const double base = mixed(theta, i, j);
+        if (times == 0) CHECK(std::abs(base) < 1e-9);
+        for (Index k = 0; k < count; ++k) {
+          typename F::Parameters other = theta;
+          other(k) += 1;
+          const double once = mixed(other, i, j) - base;
+          other(k) += 1;
+          CHECK((std::abs(once) > 1e-6) == named[std::size_t(k)]);
+          CHECK(std::abs(mixed(other, i, j) - base - 2 * once) < 1e-8);
+        }
+      }
+    }
+  };
+  for (int trial = 0; trial < 20; ++trial) {
+    check(sm::PairwiseGaussianFamily<double, 3>());
+    check(sm::PairwiseGaussianFamily<double>(4));
+    check(sm::TruncatedGaussianFamily<double>(3));
+    check(sm::PhiFourFamily<double>(4, sm::ring(4)));
+    check(sm::PhiFourFamily<double>(4, {{3, 0}, {1, 2}}, sm::Couplings::per_edge));
+    check(sm::VonMisesFamily<double>(4, sm::ring(4)));
+    check(sm::VonMisesFamily<double>(4, {{0, 3}, {2, 1}}, sm::Couplings::per_edge,
+                                     sm::Fields::per_site));
+    check(sm::VonMisesFamily<double>(3, {{0, 2}}, sm::Couplings::shared, sm::Fields::shared));
   }
 }
 

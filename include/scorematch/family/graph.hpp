@@ -4,6 +4,7 @@
 
 #include <Eigen/Core>
 
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -17,6 +18,26 @@ struct Edge {
   Eigen::Index second;
 
   bool operator==(const Edge&) const = default;
+};
+
+/// The parameters by which two sites act on each other: `count` of them from theta(first) on. Where
+/// edges share them, each names the same.
+struct Coupling {
+  Edge edge;
+  Eigen::Index first;
+  Eigen::Index count = 1;
+
+  bool operator==(const Coupling&) const = default;
+};
+
+/// A family of sites that interact in pairs: `couplings()` names the parameters of each pair, once.
+/// What penalizes or tests couplings asks for it.
+///
+/// Laws: for i != j, d^2 log p / dx_i dx_j is linear in the parameters of the pair {i, j}, no other
+/// parameter enters it, and for a pair that is not named it is zero.
+template <class F>
+concept PairwiseModel = requires(const F& family) {
+  { family.couplings() } -> std::same_as<std::vector<Coupling>>;
 };
 
 /// Which edges have a coupling of their own.
@@ -118,6 +139,16 @@ class Adjacency {
   std::vector<Edge> edges_;
   std::vector<std::vector<Link>> links_;
 };
+
+// Of edges whose parameters, one for all or one for each, begin at `first`.
+inline std::vector<Coupling> couplings_of(const std::vector<Edge>& edges, Eigen::Index first,
+                                          Eigen::Index parameters) {
+  std::vector<Coupling> result;
+  for (std::size_t e = 0; e < edges.size(); ++e) {
+    result.push_back({edges[e], first + (parameters == 1 ? 0 : Eigen::Index(e))});
+  }
+  return result;
+}
 
 // "J(3), of sites 0 and 4", or "J" where all edges share it.
 inline std::string coupling_name(Eigen::Index k, const std::vector<Edge>& edges,

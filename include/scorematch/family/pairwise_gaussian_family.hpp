@@ -3,12 +3,14 @@
 #include <scorematch/core/require.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/family/exponential_family.hpp>
+#include <scorematch/family/graph.hpp>
 #include <scorematch/linalg/cholesky.hpp>
 
 #include <Eigen/Core>
 
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace scorematch {
 
@@ -141,6 +143,15 @@ class PairwiseGaussianFamily
     Eigen::Index column = k - 2 * d;
     while (column >= row) column -= row++;
     return detail::text_of("K(", row, ", ", column, ")");
+  }
+
+  /// K_ij for i > j, row by row.
+  std::vector<Coupling> couplings() const {
+    std::vector<Coupling> result;
+    for (Eigen::Index i = 0, k = 2 * this->dimension(); i < this->dimension(); ++i) {
+      for (Eigen::Index j = 0; j < i; ++j) result.push_back({{i, j}, k++});
+    }
+    return result;
   }
 
   /// K, symmetric.

@@ -102,6 +102,9 @@ class PhiFourFamily
   const std::vector<Edge>& edges() const { return this->statistics().edges(); }
   /// How many of the parameters are couplings: the first ones.
   Eigen::Index coupling_count() const { return this->statistics().coupling_count(); }
+  std::vector<Coupling> couplings() const {
+    return detail::couplings_of(edges(), 0, coupling_count());
+  }
 
   // Of parameters theta. **Errors** std::invalid_argument where theta has the wrong size, or there
   // is no such edge.

@@ -200,6 +200,9 @@ class VonMisesFamily
   const std::vector<Edge>& edges() const { return this->statistics().edges(); }
   /// How many of the parameters are fields: the first ones; the others are couplings.
   Eigen::Index field_count() const { return this->statistics().field_count(); }
+  std::vector<Coupling> couplings() const {
+    return detail::couplings_of(edges(), field_count(), this->parameter_count() - field_count());
+  }
 
   // Of parameters theta. **Errors** std::invalid_argument where theta has the wrong size, or there
   // is no such site, edge or field.
