@@ -134,6 +134,36 @@ static_assert(
     !sm::HasExactMinimum<WeightedScoreMatching::Objective, ExponentialFamily::Parameters>);
 static_assert(!sm::HasInfo<WeightedScoreMatching::Objective, ExponentialFamily::Parameters>);
 
+// A corner at zero for every parameter but the first.
+struct AbsoluteValues {
+  double weight = 1;
+  double value(Eigen::Index k, double t) const { return k == 0 ? 0 : weight * std::abs(t); }
+  double proximal(Eigen::Index k, double t, double step) const {
+    const double threshold = k == 0 ? 0 : step * weight;
+    return t > threshold ? t - threshold : t < -threshold ? t + threshold : 0;
+  }
+};
+
+// sum_k curvature_k / 2 (theta_k - center_k)^2.
+struct Bowl {
+  Eigen::VectorXd center, curvature;
+  double operator()(const Eigen::VectorXd& theta, Eigen::VectorXd& gradient) const {
+    gradient = curvature.cwiseProduct(theta - center);
+    return gradient.dot(theta - center) / 2;
+  }
+};
+
+struct Lasso {
+  Bowl bowl;
+  AbsoluteValues absolute;
+  Bowl& smooth() { return bowl; }
+  const AbsoluteValues& penalty() const { return absolute; }
+};
+
+static_assert(sm::SeparablePenalty<AbsoluteValues, double>);
+static_assert(sm::PenalizedObjective<Lasso, Eigen::VectorXd>);
+static_assert(!sm::PenalizedObjective<Bowl, Eigen::VectorXd>);
+
 // Each requirement left out breaks its concept.
 struct NoStart : ExponentialFamily {
   Parameters start() const = delete;
@@ -212,4 +242,30 @@ TEST_CASE("an archetype goes through an estimator, sample by sample and merged")
   a.merge(b);
   CHECK(a.count() == 300);
   CHECK(a.fit().distribution.rate == doctest::Approx(1 / samples.mean()).epsilon(1e-12));
+}
+
+TEST_CASE("a smooth part and a separable penalty are enough for a proximal gradient descent") {
+  std::mt19937_64 rng(4);
+  std::normal_distribution<double> normal;
+  for (int trial = 0; trial < 200; ++trial) {
+    const Eigen::Index d = 1 + trial % 5;
+    Lasso lasso{{Eigen::VectorXd(d), Eigen::VectorXd(d)}, {0.1 * (trial % 10)}};
+    for (Eigen::Index k = 0; k < d; ++k) {
+      lasso.bowl.center(k) = normal(rng);
+      lasso.bowl.curvature(k) = 0.5 + std::abs(normal(rng));
+    }
+    const double step = 1 / lasso.bowl.curvature.maxCoeff();
+    Eigen::VectorXd theta = Eigen::VectorXd::Zero(d), gradient(d);
+    for (int taken = 0; taken < 500; ++taken) {
+      lasso.smooth()(theta, gradient);
+      for (Eigen::Index k = 0; k < d; ++k) {
+        theta(k) = lasso.penalty().proximal(k, theta(k) - step * gradient(k), step);
+      }
+    }
+    for (Eigen::Index k = 0; k < d; ++k) {
+      const double expected =
+          lasso.penalty().proximal(k, lasso.bowl.center(k), 1 / lasso.bowl.curvature(k));
+      CHECK(std::abs(theta(k) - expected) <= 1e-12 * (1 + std::abs(expected)));
+    }
+  }
 }
