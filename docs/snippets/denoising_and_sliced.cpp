@@ -1,5 +1,5 @@
-// The programs that docs/denoising-and-sliced.md and docs/choosing-a-loss.md quote. Returns 0 where
-// each does what the page says.
+// The programs that docs/denoising-and-sliced.md quotes. Returns 0 where each does what the page
+// says.
 #include <scorematch/scorematch.hpp>
 
 #include <cmath>
