@@ -193,15 +193,26 @@ void errors() {
   expect(message == "scorematch: samples(row 1, column 7) = nan; expected a finite value", "error");
   expect(moments.count() == 0, "a rejected block leaves no trace");
 
-  try {
+  const auto complaint_of = [](const auto& call) {
+    try {
+      call();
+    } catch (const std::invalid_argument& error) {
+      std::cerr << error.what() << '\n';
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  complaint_of([&] { moments.add(Eigen::MatrixXd(Eigen::MatrixXd::Zero(3, 4))); });
+  message = complaint_of([] {
     sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{},
             sm::GradientDescent{.learning_rate = -1}, draw_samples(5, 1));
-  } catch (const std::invalid_argument& error) {
-    message = error.what();
-  }
+  });
   expect(message ==
              "scorematch: GradientDescent: learning_rate = -1; expected a finite number above 0",
          "option");
+  complaint_of([&] {
+    sm::fit(sm::GaussianFamily<double, 2>{}, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, moments);
+  });
 }
 
 void unbounded() {
