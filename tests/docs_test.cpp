@@ -162,6 +162,14 @@ bool is_type_name(const std::string& word) {
          std::any_of(word.begin(), word.end(), lower);
 }
 
+// A file as the pages name it: from the root, as it is included, or by its name alone.
+bool stands_below(const std::filesystem::path& root, const std::string& file) {
+  const auto folders = {"", "include", "include/scorematch", "tests", "docs/snippets"};
+  return std::any_of(folders.begin(), folders.end(), [&](const char* folder) {
+    return std::filesystem::exists(root / folder / file);
+  });
+}
+
 // What follows `key` on the first line that begins with it, without quotes.
 std::string value_of(const Lines& lines, const std::string& key) {
   for (const std::string& line : lines) {
@@ -291,7 +299,7 @@ TEST_CASE("lines have at most 100 columns, but for tables") {
   CHECK(columns("θ = 1") == 5);
 }
 
-TEST_CASE("the headers and types that the pages name are there") {
+TEST_CASE("the files and types that the pages name are there") {
   const std::filesystem::path root = PROJECT_ROOT;
   std::set<std::string> known = words_of_headers(root / "include");
   for (const auto* folder : {"examples", "tests", "docs/snippets", "bench"}) {
@@ -305,18 +313,18 @@ TEST_CASE("the headers and types that the pages name are there") {
   // A file of CMake's, and names that stand for a user's own.
   const std::set<std::string> of_others{"CMakeLists", "FetchContent", "MyFamily", "MyLoss"};
   known.insert(of_others.begin(), of_others.end());
-  int headers = 0, types = 0;
+  int files = 0, types = 0;
   for (const auto& page : all_pages()) {
     if (page.filename() == "CHANGELOG.md") continue;  // tells what was
     CAPTURE(page.string());
     for (const std::string& line : prose_of(read_lines(page))) {
       for (const std::string& quoted : quoted_in(line)) {
         CAPTURE(quoted);
-        if (quoted.ends_with(".hpp") && quoted.find_first_of("<* ") == std::string::npos) {
-          CHECK((std::filesystem::exists(root / quoted) ||
-                 std::filesystem::exists(root / "include" / quoted) ||
-                 std::filesystem::exists(root / "include" / "scorematch" / quoted)));
-          ++headers;
+        const bool file = quoted.ends_with(".hpp") || quoted.ends_with(".cpp") ||
+                          quoted.ends_with(".py") || quoted.ends_with(".cmake");
+        if (file && quoted[0] != '.' && quoted.find_first_of("<*{ ") == std::string::npos) {
+          CHECK(stands_below(root, quoted));
+          ++files;
         }
         for (const std::string& word : words_of(quoted)) {
           if (!is_type_name(word)) continue;
@@ -327,7 +335,7 @@ TEST_CASE("the headers and types that the pages name are there") {
       }
     }
   }
-  CHECK(headers > 0);
+  CHECK(files > 0);
   CHECK(types > 0);
   CHECK(is_type_name("GaussianFamily"));
   CHECK_FALSE(is_type_name("Dim"));
