@@ -141,7 +141,7 @@ def draw():
                     arrows[target] = arrows.get(target, 0) + 1
         backward += sum(order.index(target) > order.index(room) for target in arrows)
         to = ", ".join(f"{target} {arrows[target]}" for target in order if target in arrows)
-        print(f"{room + '/':<{width}} {len(own):>3}  ->  {to}".rstrip(" ->"))
+        print(f"{room + '/':<{width}} {len(own):>2} -> {to}".rstrip(" ->"))
     print(f"\n{backward} arrows point down the list")
 
 
