@@ -2,6 +2,12 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/concepts/domain.hpp>
+#include <scorematch/core/concepts/family.hpp>
+#include <scorematch/core/concepts/loss.hpp>
+#include <scorematch/core/concepts/objective.hpp>
+#include <scorematch/core/concepts/optimizer.hpp>
+#include <scorematch/core/concepts/samples.hpp>
 #include <scorematch/core/gamma.hpp>
 #include <scorematch/core/pack.hpp>
 #include <scorematch/core/random.hpp>
