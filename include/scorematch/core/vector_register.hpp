@@ -2,6 +2,8 @@
 // for every processor.
 #pragma once
 
+#include <scorematch/core/machine.hpp>
+
 #include <concepts>
 #include <cstring>
 
@@ -24,19 +26,6 @@ template <class T>
 concept VectorLane = std::same_as<T, float> || std::same_as<T, double>;
 
 namespace detail {
-
-#if defined(__AVX512F__)
-inline constexpr int vector_bytes = 64;
-#elif defined(__AVX__)
-inline constexpr int vector_bytes = 32;
-#else
-inline constexpr int vector_bytes = 16;
-#endif
-#if defined(__AVX512F__) || defined(__aarch64__)
-inline constexpr int vector_registers = 32;
-#else
-inline constexpr int vector_registers = 16;
-#endif
 
 #ifdef __GNUC__
 // One vector register, as a value: compilers keep an array of numbers in memory, these they do not.

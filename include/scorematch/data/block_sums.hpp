@@ -2,6 +2,7 @@
 // differences y from a centre, and of the products y y^T.
 #pragma once
 
+#include <scorematch/core/machine.hpp>
 #include <scorematch/core/vector_register.hpp>
 
 #include <Eigen/Core>
@@ -84,7 +85,7 @@ void sum_one_by_one(BlockSums<Sum, Dim>& sums, const Eigen::Matrix<Sum, Dim, 1>&
 template <class Sum, int Dim, class Scalar, class Weights>
 void sum_columns(BlockSums<Sum, Dim>& sums, const Eigen::Matrix<Sum, Dim, 1>& centre,
                  const Scalar* samples, Eigen::Index count, const Weights& weights) {
-  constexpr int longest = std::clamp(2048 / Dim, 128, 512);
+  constexpr int longest = std::clamp(numbers_in_cache / 2 / Dim, 128, 512);
   Eigen::Matrix<Sum, longest, Dim> buffer;
   Eigen::Matrix<Sum, longest, 1> weighted;
   for (Eigen::Index start = 0; start < count; start += longest) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/machine.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/block_sums.hpp>
 #include <scorematch/data/samples.hpp>
@@ -135,8 +136,8 @@ class Moments {
 
   // Up to this size blocks stay on the stack and go through detail::BlockSums; beyond, they are
   // copied to a heap buffer for a symmetric rank update.
-  static constexpr bool on_stack = Dim != Eigen::Dynamic && Dim <= 16;
-  static constexpr int block_size = on_stack ? 4096 / (std::max)(Dim, 1) : 256;
+  static constexpr bool on_stack = Dim != Eigen::Dynamic && Dim <= detail::largest_unrolled;
+  static constexpr int block_size = on_stack ? detail::numbers_in_cache / (std::max)(Dim, 1) : 256;
 
   struct Sums {
     Sum weight{0};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/machine.hpp>
 #include <scorematch/derivative/dual.hpp>
 #include <scorematch/derivative/forward_curvature.hpp>
 #include <scorematch/derivative/forward_laplacian.hpp>
@@ -19,8 +20,9 @@ namespace detail {
 // Coordinates in one pass over x: all of a short fixed vector, else as many as keep a number small.
 template <int Dim>
 inline constexpr int pass_width = Dim == Eigen::Dynamic ? 8
-                                  : Dim <= 16           ? Dim
-                                                        : (Dim - 1) / ((Dim + 15) / 16) + 1;
+                                  : Dim <= detail::largest_unrolled
+                                      ? Dim
+                                      : (Dim - 1) / ((Dim + 15) / 16) + 1;
 
 // use(number, first) for each pass, with f(x) as a number whose variables begin at x(first).
 template <class X, class F, class Point, class Use>

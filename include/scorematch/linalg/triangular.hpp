@@ -7,6 +7,7 @@
 // write: g++ makes calls of those zeros, and a caller who wants them can have them once.
 #pragma once
 
+#include <scorematch/core/machine.hpp>
 #include <scorematch/core/unroll.hpp>
 #include <scorematch/linalg/blocked.hpp>
 
@@ -18,7 +19,8 @@ namespace scorematch::detail {
 
 template <class Matrix>
 inline constexpr bool unrolled =
-    int(Matrix::RowsAtCompileTime) != Eigen::Dynamic&& int(Matrix::RowsAtCompileTime) <= 16;
+    int(Matrix::RowsAtCompileTime) != Eigen::Dynamic&& int(Matrix::RowsAtCompileTime) <=
+                                          largest_unrolled;
 
 // Calls visit(i, j, place) for each entry below the diagonal, `place` being its place among them
 // row by row.

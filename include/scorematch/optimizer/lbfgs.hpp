@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/machine.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/scalar.hpp>
 #include <scorematch/core/status.hpp>
@@ -83,9 +84,9 @@ class SecantPairs {
 
  private:
   static constexpr int Size = Parameters::SizeAtCompileTime;
-  // On the stack up to 64 KiB; Eigen refuses fixed sizes of more than 128.
+  // On the stack while it has room; Eigen refuses fixed sizes of more than 128.
   static constexpr bool fixed =
-      Size != Eigen::Dynamic && Size <= (1 << 16) / (max_history * int(sizeof(Scalar)));
+      Size != Eigen::Dynamic && Size <= stack_bytes / (max_history * int(sizeof(Scalar)));
   using Columns =
       Eigen::Matrix<Scalar, Size, Eigen::Dynamic, Size == 1 ? Eigen::RowMajor : Eigen::ColMajor,
                     Size, fixed ? max_history : Eigen::Dynamic>;

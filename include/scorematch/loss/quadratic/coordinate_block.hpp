@@ -2,6 +2,7 @@
 // statistics, of which few depend on any one coordinate.
 #pragma once
 
+#include <scorematch/core/machine.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/scalar.hpp>
 #include <scorematch/core/vector_register.hpp>
@@ -143,9 +144,9 @@ class CoordinateBlock {
   static constexpr bool packed = PackedStatistics<Statistics>;
   using Number = std::conditional_t<packed, SeveralNumber, Scalar>;
   static constexpr Eigen::Index lanes = lanes_of<Number>;
-  // Samples that the first level of the cache has room for.
+  // Samples that the first levels of the cache have room for.
   static Eigen::Index capacity(Eigen::Index d) {
-    return std::clamp<Eigen::Index>(8192 / d, 32, 256);
+    return std::clamp<Eigen::Index>(2 * numbers_in_cache / d, 32, 256);
   }
   // Room for the lanes to spare of the last pack. Columns a power of two apart would share the
   // lines of the cache.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/machine.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/data/samples.hpp>
@@ -156,7 +157,8 @@ class QuadraticSummary {
 
   // Small enough for a block of samples on the stack.
   static constexpr bool unrolled = Dim != Eigen::Dynamic && ParameterCount != Eigen::Dynamic &&
-                                   ParameterCount <= 16 && ParameterCount * Dim <= 128;
+                                   ParameterCount <= detail::largest_unrolled &&
+                                   ParameterCount * Dim <= 128;
   static constexpr bool sparse = !unrolled && SparseStatistics<Statistics, Scalar, Dim>;
   static constexpr Eigen::Index gathered_columns = 256;
 
@@ -342,7 +344,7 @@ class QuadraticSummary {
   void sum_small(Sums& part, const X& samples, const W& weights, const Origin& origin) const {
     using std::sqrt;
     constexpr int entries = ParameterCount * Dim;
-    constexpr int block_size = std::clamp(4096 / entries, 32, 256);
+    constexpr int block_size = std::clamp(detail::numbers_in_cache / entries, 32, 256);
     // Columns a power of two apart would share the lines of the cache.
     constexpr int stride = block_size + 8;
     Eigen::Matrix<Sum, stride, entries> columns;  // entry (k, j) in column k + K j
