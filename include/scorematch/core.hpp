@@ -9,7 +9,9 @@
 #include <scorematch/core/concepts/optimizer.hpp>
 #include <scorematch/core/concepts/samples.hpp>
 #include <scorematch/core/gamma.hpp>
+#include <scorematch/core/machine.hpp>
 #include <scorematch/core/pack.hpp>
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/random.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/scalar.hpp>

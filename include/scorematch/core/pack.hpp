@@ -22,8 +22,7 @@
 // Packs are kept in the vector extension that g++ and clang share. Other compilers, and nvcc, go
 // without: `fit_batch` then fits one by one.
 #if !defined(SCOREMATCH_HAS_PACKS)
-#error \
-    "scorematch/parallel/pack.hpp needs the vector extension of g++ and clang; nvcc cannot use it"
+#error "scorematch/core/pack.hpp needs the vector extension of g++ and clang; nvcc cannot use it"
 #endif
 
 // Lets clang fuse a product and a sum that stand in different functions, as g++ does by default;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/dual.hpp>
@@ -91,7 +92,7 @@ class EnergyFamily
       : energy_(std::move(energy)), start_(std::move(start)), dimension_(dimension) {
     detail::require_size("EnergyFamily", "dimension", dimension, Dim);
     if (start_.size() < 1) detail::fail("EnergyFamily: start has 0 entries; expected at least 1");
-    require_finite("start", start_);
+    detail::require_finite_column("start", start_);
   }
 
   Eigen::Index dimension() const { return dimension_; }
@@ -100,10 +101,7 @@ class EnergyFamily
 
   /// **Errors** std::invalid_argument where theta has the wrong size or is not finite.
   Distribution distribution(const Parameters& theta) const {
-    if (theta.size() != parameter_count()) {
-      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
-    }
-    require_finite("theta", theta);
+    detail::require_parameters(theta, parameter_count());
     return {energy_, theta, dimension_};
   }
   template <detail::SizedLater<Parameters> Theta>
@@ -118,14 +116,6 @@ class EnergyFamily
   }
 
  private:
-  static void require_finite(const char* argument, const Parameters& values) {
-    for (Eigen::Index i = 0; i < values.size(); ++i) {
-      if (!std::isfinite(values(i))) {
-        detail::fail(detail::entry(argument, i, values(i)), "; expected a finite value");
-      }
-    }
-  }
-
   Energy energy_;
   Parameters start_;
   Eigen::Index dimension_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/derivative/variables.hpp>
 #include <scorematch/family/score_model.hpp>
@@ -152,13 +153,7 @@ class ExponentialFamily {
 
   /// **Errors** std::invalid_argument where theta has the wrong size or is not finite.
   Distribution distribution(const Parameters& theta) const {
-    using std::isfinite;
-    require_parameters(theta);
-    for (Eigen::Index k = 0; k < theta.size(); ++k) {
-      if (!isfinite(theta(k))) {
-        detail::fail(detail::entry("theta", k, theta(k)), "; expected a finite value");
-      }
-    }
+    detail::require_parameters(theta, parameter_count());
     return Distribution(dimension(), statistics_, base_, theta);
   }
   template <detail::SizedLater<Parameters> Theta>
@@ -254,13 +249,6 @@ class ExponentialFamily {
     if constexpr (!detail::flat<Base>) result = T(base_(x));
     for (Eigen::Index k = 0; k < theta.size(); ++k) result += theta(k) * t(k);
     return result;
-  }
-
- protected:
-  void require_parameters(const Parameters& theta) const {
-    if (theta.size() != parameter_count()) {
-      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
-    }
   }
 
  private:

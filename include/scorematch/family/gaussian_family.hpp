@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/unroll.hpp>
 #include <scorematch/data/median.hpp>
@@ -219,7 +220,7 @@ class GaussianFamily {
   friend class GaussianFamily;
 
   Distribution gaussian(const Parameters& theta) const {
-    require_parameters(theta);
+    detail::require_parameters(theta, parameter_count());
     Matrix lower(dimension(), dimension());
     unpack_cholesky(theta, lower);
     return Distribution::from_cholesky(theta.head(dimension()), std::move(lower));
@@ -241,20 +242,6 @@ class GaussianFamily {
     for (Eigen::Index i = 0; i < dimension(); ++i) at.residual(i) = x(i) - theta(i);
     detail::solve_lower(at.lower, at.residual);
     return at;
-  }
-
-  void require_parameters(const Parameters& theta) const {
-    using std::isfinite;
-    if (theta.size() != parameter_count()) {
-      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
-    }
-    int bad = 0;  // without a branch for each entry
-    for (Eigen::Index i = 0; i < theta.size(); ++i) bad |= !(theta(i) - theta(i) == 0);
-    for (Eigen::Index i = 0; bad != 0 && i < theta.size(); ++i) {
-      if (!isfinite(theta(i))) {
-        detail::fail(detail::entry("theta", i, theta(i)), "; expected a finite value");
-      }
-    }
   }
 
   Eigen::Index dimension_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/samples.hpp>
@@ -139,14 +140,7 @@ class GaussianMixtureFamily
   /// **Errors** std::invalid_argument where theta has the wrong size, is not finite, or its exp
   /// overflows.
   Distribution distribution(const Parameters& theta) const {
-    if (theta.size() != parameter_count()) {
-      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
-    }
-    for (Eigen::Index i = 0; i < theta.size(); ++i) {
-      if (!std::isfinite(theta(i))) {
-        detail::fail(detail::entry("theta", i, theta(i)), "; expected a finite value");
-      }
-    }
+    detail::require_parameters(theta, parameter_count());
     Eigen::Matrix<Scalar, Components, 1> logits;
     for (Eigen::Index k = 0; k < Components; ++k) logits(k) = logit(theta, k);
     const Scalar total = logsumexp(logits);

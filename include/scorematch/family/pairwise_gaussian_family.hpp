@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/distribution/gaussian.hpp>
 #include <scorematch/family/exponential_family.hpp>
@@ -158,7 +159,7 @@ class PairwiseGaussianFamily
   ///
   /// **Errors** std::invalid_argument where theta has the wrong size.
   Matrix precision(const Parameters& theta) const {
-    this->require_parameters(theta);
+    detail::require_parameter_count(theta, this->parameter_count());
     const Eigen::Index d = this->dimension();
     Matrix result(d, d);
     for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {

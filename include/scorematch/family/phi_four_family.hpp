@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/graph.hpp>
 
@@ -111,18 +112,18 @@ class PhiFourFamily
 
   /// J of an edge, the same for all where it is shared.
   Scalar coupling(const Parameters& theta, Eigen::Index edge) const {
-    this->require_parameters(theta);
+    detail::require_parameter_count(theta, this->parameter_count());
     detail::require_index("PhiFourFamily::coupling", "edge", edge, Eigen::Index(edges().size()));
     return theta(coupling_count() == 1 ? 0 : edge);
   }
   /// r, the coefficient of -x_i^2 / 2.
   Scalar r(const Parameters& theta) const {
-    this->require_parameters(theta);
+    detail::require_parameter_count(theta, this->parameter_count());
     return theta(coupling_count());
   }
   /// u, the coefficient of -x_i^4 / 4.
   Scalar u(const Parameters& theta) const {
-    this->require_parameters(theta);
+    detail::require_parameter_count(theta, this->parameter_count());
     return theta(coupling_count() + 1);
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/derivative/functions.hpp>
 #include <scorematch/distribution/student_t.hpp>
@@ -72,9 +73,7 @@ class StudentTFamily : public Differentiated<StudentTFamily<Scalar_, Dim_>, Scal
   /// **Errors** std::invalid_argument where theta has the wrong size, is not finite, or its exp
   /// overflows.
   Distribution distribution(const Parameters& theta) const {
-    if (theta.size() != parameter_count()) {
-      detail::fail("theta has ", theta.size(), " entries; expected ", parameter_count());
-    }
+    detail::require_parameters(theta, parameter_count());
     const Eigen::Index count = core_.parameter_count();
     return {core_.distribution(theta.head(count)), std::exp(theta(count))};
   }

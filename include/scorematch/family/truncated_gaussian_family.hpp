@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/box.hpp>
 #include <scorematch/distribution/truncated_gaussian.hpp>
@@ -52,12 +53,7 @@ class TruncatedGaussianFamily : public PairwiseGaussianFamily<Scalar_, Dim_> {
 
   /// **Errors** std::invalid_argument where theta has the wrong size or is not finite.
   Distribution distribution(const Parameters& theta) const {
-    this->require_parameters(theta);
-    for (Eigen::Index k = 0; k < theta.size(); ++k) {
-      if (!std::isfinite(theta(k))) {
-        detail::fail(detail::entry("theta", k, theta(k)), "; expected a finite value");
-      }
-    }
+    detail::require_parameters(theta, this->parameter_count());
     return Distribution(theta.head(this->dimension()), this->precision(theta), box_);
   }
   template <detail::SizedLater<Parameters> Theta>

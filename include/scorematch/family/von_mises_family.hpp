@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/graph.hpp>
 
@@ -221,7 +222,7 @@ class VonMisesFamily
   }
   /// J of an edge, the same for all where it is shared.
   Scalar coupling(const Parameters& theta, Eigen::Index edge) const {
-    this->require_parameters(theta);
+    detail::require_parameter_count(theta, this->parameter_count());
     detail::require_index("VonMisesFamily::coupling", "edge", edge, Eigen::Index(edges().size()));
     const Eigen::Index couplings = this->parameter_count() - field_count();
     return theta(field_count() + (couplings == 1 ? 0 : edge));
@@ -242,7 +243,7 @@ class VonMisesFamily
  private:
   // Where in theta the field of a site is.
   Eigen::Index field(const char* owner, const Parameters& theta, Eigen::Index site) const {
-    this->require_parameters(theta);
+    detail::require_parameter_count(theta, this->parameter_count());
     detail::require_index(owner, "site", site, this->dimension());
     if (field_count() == 0) detail::fail(owner, ": the family has no fields (Fields::none)");
     return field_count() == 2 ? 0 : 2 * site;

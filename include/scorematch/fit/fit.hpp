@@ -2,6 +2,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/status.hpp>
 #include <scorematch/fit/observer.hpp>
@@ -30,19 +31,6 @@ struct Fit {
 };
 
 namespace detail {
-
-template <class Parameters>
-void require_finite_start(const Parameters& start) {
-  using std::isfinite;
-  int bad = 0;  // without a branch for each entry
-  for (Eigen::Index i = 0; i < start.size(); ++i) bad |= !all(start(i) - start(i) == 0);
-  for (Eigen::Index i = 0; bad != 0 && i < start.size(); ++i) {
-    for (int k = 0; k < lanes_of<typename Parameters::Scalar>; ++k) {
-      const auto value = lane_of(start(i), k);
-      if (!isfinite(value)) fail(entry("start", i, value), "; expected a finite value");
-    }
-  }
-}
 
 template <class Start>
 void require_start_size(const Start& start, Eigen::Index count) {
@@ -107,7 +95,7 @@ template <class Obj, DenseExpression Start,
 Minimum<typename Start::PlainObject> minimize(const Optimizer& optimizer, Obj&& objective,
                                               const Start& start, Obs&& observer = {}) {
   const typename Start::PlainObject& from = start;  // a copy only where `start` is an expression
-  detail::require_finite_start(from);
+  detail::require_finite_column("start", from);
   return detail::minimize_from(optimizer, objective, from, observer);
 }
 
@@ -141,7 +129,7 @@ Fit<F> fit_from(const F& family, const L& loss, const Optimizer& optimizer,
                 const SummaryOf<L, F>& summary, const typename F::Parameters& start,
                 Obs& observer) {
   auto objective = loss.objective(family, summary);
-  if constexpr (!ExactOptimizer<Optimizer>) require_finite_start(start);
+  if constexpr (!ExactOptimizer<Optimizer>) require_finite_column("start", start);
   auto minimum = minimize_from(optimizer, objective, start, observer);
   return {distribution_at<Optimizer>(minimum, family, std::move(objective)),
           std::move(minimum.parameters),

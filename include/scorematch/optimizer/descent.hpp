@@ -190,7 +190,7 @@ EIGEN_ALWAYS_INLINE MaskOf<Scalar> converged(Obj& objective, const Parameters& t
 // along the gradient, with the curvature from a difference of gradients: the minimum on that line
 // must lie within sqrt(tolerance) of the size of theta_i (of theta) or of its way from the start,
 // or what it would gain be lost in the rounding of J. One evaluation a parameter, at the end of a
-// walk; of more than 64 parameters only the gradient is followed.
+// walk; of more than 64 parameters only the gradient and the way are followed.
 template <class Parameters, class Obj, class Scalar = typename Parameters::Scalar>
 EIGEN_DONT_INLINE bool each_settled(Obj& objective, Argument<Parameters> theta,
                                     Argument<Parameters> start, Argument<Parameters> gradient,
