@@ -131,6 +131,11 @@ TEST_CASE("what is no fit is not tested, and misuse is named") {
   });
   CHECK(far.unconverged == 9);
   CHECK(far.p_value == 1);
+  const auto one_place = with([](const auto&, Eigen::Index n, Rng&) -> Eigen::RowVectorXd {
+    return Eigen::RowVectorXd::Constant(n, 0.1);
+  });
+  CHECK(one_place.unconverged == 9);
+  CHECK(one_place.p_value == 1);
   const auto few = [](const auto&, Eigen::Index n, Rng&) -> Eigen::RowVectorXd {
     return Eigen::RowVectorXd::Zero(n - 1);
   };
