@@ -72,20 +72,20 @@ bool representable(const Sums& sums) {
 
 // Of sums the diagonal alone: by Cauchy and Schwarz, no entry of the quadratic term overflows
 // before the diagonal does.
-template <class Sum, int K>
+template <class Sum, int Count>
 struct QuadraticMargins {
   struct Diagonal {
-    Eigen::Matrix<Sum, K, 1> entries;
+    Eigen::Matrix<Sum, Count, 1> entries;
     Sum elsewhere{0};
     Sum& operator()(Eigen::Index a, Eigen::Index b) { return a == b ? entries(a) : elsewhere; }
     Sum operator()(Eigen::Index a, Eigen::Index) const { return entries(a); }
   };
   Sum weight;
   Sum constant;
-  Eigen::Matrix<Sum, K, 1> linear;
+  Eigen::Matrix<Sum, Count, 1> linear;
   Diagonal quadratic;
 
-  explicit QuadraticMargins(const QuadraticSums<Sum, K>& sums)
+  explicit QuadraticMargins(const QuadraticSums<Sum, Count>& sums)
       : weight(sums.weight),
         constant(sums.constant),
         linear(sums.linear),

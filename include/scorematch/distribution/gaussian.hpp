@@ -63,9 +63,9 @@ class Gaussian {
       for (Eigen::Index i = 0; i < j; ++i) covariance_(i, j) = covariance_(j, i);
     }
   }
-  template <DenseExpression M, DenseExpression C>
-  requires(detail::SizedLater<M, Vector> || detail::SizedLater<C, Matrix>)
-      Gaussian(const M& mean, const C& covariance)
+  template <DenseExpression Mean, DenseExpression Covariance>
+  requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Covariance, Matrix>)
+      Gaussian(const Mean& mean, const Covariance& covariance)
       : Gaussian(Vector(detail::sized<Vector>("mean", mean)),
                  Matrix(detail::sized<Matrix>("covariance", covariance))) {}
 

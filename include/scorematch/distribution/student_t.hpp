@@ -42,9 +42,9 @@ class StudentT {
   /// degrees of freedom are not finite and above 0.
   StudentT(const Vector& location, const Matrix& scale, Scalar degrees_of_freedom)
       : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}
-  template <DenseExpression M, DenseExpression C>
-  requires(detail::SizedLater<M, Vector> || detail::SizedLater<C, Matrix>)
-      StudentT(const M& location, const C& scale, Scalar degrees_of_freedom)
+  template <DenseExpression Mean, DenseExpression Covariance>
+  requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Covariance, Matrix>)
+      StudentT(const Mean& location, const Covariance& scale, Scalar degrees_of_freedom)
       : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}
 
   /// From the Gaussian that has its location for a mean and its scale for a covariance.

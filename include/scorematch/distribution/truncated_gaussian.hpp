@@ -58,9 +58,9 @@ class TruncatedGaussian {
     nearest_ = Vector::Zero(d).cwiseMax(box_.lower()).cwiseMin(box_.upper());
     slope_ = eta_ - precision_.lazyProduct(nearest_);
   }
-  template <DenseExpression E, DenseExpression K>
-  requires(detail::SizedLater<E, Vector> || detail::SizedLater<K, Matrix>)
-      TruncatedGaussian(const E& eta, const K& precision, Box<Scalar, Dim> box)
+  template <DenseExpression Eta, DenseExpression Precision>
+  requires(detail::SizedLater<Eta, Vector> || detail::SizedLater<Precision, Matrix>)
+      TruncatedGaussian(const Eta& eta, const Precision& precision, Box<Scalar, Dim> box)
       : TruncatedGaussian(Vector(detail::sized<Vector>("eta", eta)),
                           Matrix(detail::sized<Matrix>("precision", precision)), std::move(box)) {}
 

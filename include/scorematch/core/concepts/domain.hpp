@@ -1,5 +1,7 @@
 #pragma once
 
+#include <scorematch/core/require.hpp>
+
 namespace scorematch {
 
 /// A family or a model whose densities end at the edge of a box, `box()`.

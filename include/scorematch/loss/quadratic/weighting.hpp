@@ -1,5 +1,7 @@
 #pragma once
 
+#include <scorematch/core/require.hpp>
+
 #include <Eigen/Core>
 
 #include <concepts>
