@@ -25,7 +25,7 @@ need() {
   if ! command -v apt-get >/dev/null 2>&1; then
     echo "Missing:$missing (names of Debian packages). Install their equivalents: a C++20 compiler" >&2
     echo "(g++ 12 or clang 14, or later), CMake 3.23, make, Eigen 3.4; for the tests also doctest 2.4," >&2
-    echo "pkg-config and Random123. Then run this again." >&2
+    echo "pkg-config, Random123 and cereal. Then run this again." >&2
     exit 1
   fi
   if [ "$(id -u)" -eq 0 ]; then

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
 need c++20 g++ cmake cmake make make eigen3/Eigen/Core libeigen3-dev doctest/doctest.h doctest-dev \
-  Random123/threefry.h librandom123-dev pkg-config pkg-config git git
+  Random123/threefry.h librandom123-dev cereal/cereal.hpp libcereal-dev pkg-config pkg-config git git
 need_cmake
 cmake -S . -B build/tests -G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release \
   -DSCOREMATCH_BUILD_TESTS=ON -DSCOREMATCH_BUILD_EXAMPLES=ON

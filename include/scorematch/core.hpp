@@ -1,6 +1,7 @@
 // The words that every room speaks: numbers and packs of them, concepts, errors, how a walk ends.
 #pragma once
 
+#include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/concepts/domain.hpp>
 #include <scorematch/core/concepts/family.hpp>

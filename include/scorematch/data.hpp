@@ -3,6 +3,7 @@
 
 #include <scorematch/data/block_sums.hpp>
 #include <scorematch/data/box.hpp>
+#include <scorematch/data/covariance.hpp>
 #include <scorematch/data/median.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/packed_moments.hpp>

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/machine.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/block_sums.hpp>
+#include <scorematch/data/covariance.hpp>
 #include <scorematch/data/samples.hpp>
 #include <scorematch/linalg/triangular.hpp>
 
@@ -64,6 +66,48 @@ class Moments {
   /// No samples yet, of `dimension` coordinates (which must be Dim where that is fixed).
   explicit Moments(Eigen::Index dimension)
       : sums_((detail::require_size("Moments", "dimension", dimension, Dim), dimension)) {}
+
+  /// Moments that are known without their samples: of a publication, or of another program.
+  ///
+  /// **Math** covariance as maximum likelihood has it, divided by count: one that was divided by
+  /// n - 1 is to be multiplied by (n - 1) / n first. It may be singular. `mean` gives the mean to
+  /// the bit, `covariance` the covariance up to rounding.
+  ///
+  /// **Errors** std::invalid_argument for a count that is negative or not finite, shapes that
+  /// differ, entries that are not finite, a covariance that is not symmetric (to rounding) and
+  /// positive semidefinite, and sums, covariance times count, that overflow.
+  ///
+  /// **Cost** O(Dim^3).
+  ///
+  /// **Example** docs/snippets/state.cpp
+  template <DenseExpression M, DenseExpression C>
+  requires HasScalar<M, Scalar_> && HasRows<M, Dim_> && HasScalar<C, Scalar_> && HasRows<C, Dim_>
+  static Moments from(Weight count, const M& mean, const C& covariance) {
+    constexpr const char* owner = "Moments::from";
+    detail::require_count(owner, count);
+    const Eigen::Index d = Dim == Eigen::Dynamic ? Eigen::Index(mean.rows()) : Eigen::Index(Dim);
+    if (d < 1) detail::fail(owner, ": mean has 0 entries; expected at least 1");
+    const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> c = covariance.matrix();
+    detail::require_state(owner, "mean", mean.eval(), d, 1);
+    detail::require_state(owner, "covariance", c, d, d);
+    detail::require_semidefinite(owner, c);
+    Moments result(d);
+    if (count == 0) return result;
+    Sums& sums = result.sums_;
+    sums.weight = count;
+    sums.pivot = mean.matrix().template cast<Sum>();
+    for (Eigen::Index j = 0; j < d; ++j) {
+      for (Eigen::Index i = j; i < d; ++i) {
+        sums.scatter(i, j) = static_cast<Sum>(c(i, j)) * count;
+      }
+    }
+    if (!sums.representable()) {
+      detail::fail(owner, ": count = ", count, ", ", detail::entry("covariance", 0, 0, c(0, 0)),
+                   " and on; expected products that do not overflow (rescale the samples or the "
+                   "weights)");
+    }
+    return result;
+  }
 
   Eigen::Index dimension() const { return sums_.pivot.size(); }
 
@@ -131,6 +175,92 @@ class Moments {
   using SumVector = Eigen::Matrix<Sum, Dim, 1>;
   using SumMatrix = Eigen::Matrix<Sum, Dim, Dim>;
 
+ public:
+  /// All there is of the moments, as plain numbers.
+  ///
+  /// **Math** mean = pivot + offset; scatter = sum w (x - mean)(x - mean)^T, its lower triangle.
+  struct State {
+    Weight count;
+    SumVector pivot;
+    SumVector offset;
+    SumMatrix scatter;
+
+    bool operator==(const State& other) const {
+      return detail::same_number(count, other.count) && detail::same_entries(pivot, other.pivot) &&
+             detail::same_entries(offset, other.offset) &&
+             detail::same_entries(scatter, other.scatter);
+    }
+  };
+
+  State state() const {
+    return {sums_.weight, sums_.pivot, sums_.offset, detail::lower_triangle(sums_.scatter)};
+  }
+
+  /// Becomes what gave the state, to the bit.
+  ///
+  /// **Errors** std::invalid_argument for another dimension, and for numbers that are those of no
+  /// samples. A call that throws changes nothing.
+  void restore(const State& state) {
+    constexpr const char* owner = "Moments::restore";
+    const Eigen::Index d = dimension();
+    detail::require_count(owner, state.count);
+    detail::require_state(owner, "pivot", state.pivot, d, 1);
+    detail::require_state(owner, "offset", state.offset, d, 1);
+    detail::require_state(owner, "scatter", state.scatter, d, d);
+    Sums sums(d);
+    sums.weight = state.count;
+    sums.pivot = state.pivot;
+    sums.offset = state.offset;
+    sums.scatter = detail::lower_triangle(state.scatter);
+    for (Eigen::Index i = 0; i < d; ++i) {
+      using std::isfinite;
+      if (!(sums.scatter(i, i) >= 0)) {
+        detail::fail(owner, ": ", detail::entry("scatter", i, i, sums.scatter(i, i)),
+                     "; expected a sum of squares, at least 0");
+      }
+      const Sum mean = sums.pivot(i) + sums.offset(i);
+      if (!isfinite(static_cast<Scalar>(mean))) {
+        detail::fail(owner, ": ", detail::entry("mean", i, mean),
+                     "; expected one that does not overflow");
+      }
+    }
+    if (!sums.representable()) {
+      detail::fail(owner, ": count = ", state.count, ", ",
+                   detail::entry("scatter", 0, 0, sums.scatter(0, 0)),
+                   " and on; expected a covariance that does not overflow");
+    }
+    if (state.count == 0 &&
+        !(sums.pivot.isZero(0) && sums.offset.isZero(0) && sums.scatter.isZero(0))) {
+      detail::fail(owner, ": count = 0, ", detail::entry("pivot", 0, sums.pivot(0)),
+                   " and on; expected zeros where there are no samples");
+    }
+    sums_ = sums;
+  }
+
+  /// Whether the states are equal to the bit: what follows is, too.
+  bool operator==(const Moments& other) const { return state() == other.state(); }
+
+  /// Writes the state to an archive, or restores it from one: of cereal, of Boost.Serialization, or
+  /// any class with a type `is_loading` and an `&` that takes numbers. (Both hand over a version;
+  /// it is not used.)
+  ///
+  /// **Errors** reading, as those of `restore`, and std::invalid_argument where the archive holds
+  /// something else; also what the archive itself throws at its end. All leave this as it was.
+  ///
+  /// **Example** docs/snippets/state.cpp
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    detail::archive_mark<Scalar>(archive, "Moments", detail::Kept::moments);
+    detail::archive_size(archive, "Moments", "dimension", dimension());
+    State all = state();
+    detail::archive_number(archive, all.count);
+    detail::archive_entries(archive, all.pivot);
+    detail::archive_entries(archive, all.offset);
+    detail::archive_lower(archive, all.scatter);
+    if constexpr (detail::reads<Archive>) restore(all);
+  }
+
+ private:
   template <class W>
   static constexpr bool weighted = !std::is_same_v<W, detail::Unweighted>;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/require.hpp>
 
@@ -218,6 +219,78 @@ class QuadraticForm {
     if (!take(other.sums_)) {
       detail::fail("QuadraticForm::merge: the sums overflow; expected terms of smaller size");
     }
+  }
+
+  /// All there is of the form, as plain numbers: sums over the samples, not yet divided by their
+  /// count. Of `quadratic` the lower triangle.
+  struct State {
+    Weight count;
+    Weight constant;
+    Eigen::Matrix<Weight, ParameterCount, 1> linear;
+    Eigen::Matrix<Weight, ParameterCount, ParameterCount> quadratic;
+
+    bool operator==(const State& other) const {
+      return detail::same_number(count, other.count) &&
+             detail::same_number(constant, other.constant) &&
+             detail::same_entries(linear, other.linear) &&
+             detail::same_entries(quadratic, other.quadratic);
+    }
+  };
+
+  State state() const {
+    return {sums_.weight, sums_.constant, sums_.linear, detail::lower_triangle(sums_.quadratic)};
+  }
+
+  /// Becomes what gave the state, to the bit.
+  ///
+  /// **Errors** std::invalid_argument for another number of parameters, and for numbers that are
+  /// those of no samples. A call that throws changes nothing.
+  void restore(const State& state) {
+    using std::isfinite;
+    constexpr const char* owner = "QuadraticForm::restore";
+    detail::require_count(owner, state.count);
+    if (!isfinite(state.constant)) {
+      detail::fail(owner, ": constant = ", state.constant, "; expected a finite value");
+    }
+    detail::require_state(owner, "linear", state.linear, size(), 1);
+    detail::require_state(owner, "quadratic", state.quadratic, size(), size());
+    Sums sums(size());
+    sums.weight = state.count;
+    sums.constant = state.constant;
+    sums.linear = state.linear;
+    sums.quadratic = detail::lower_triangle(state.quadratic);
+    if (state.count == 0 &&
+        !(sums.constant == 0 && sums.linear.isZero(0) && sums.quadratic.isZero(0))) {
+      detail::fail(owner, ": count = 0, ", detail::entry("linear", 0, sums.linear(0)),
+                   " and on; expected zeros where there are no samples");
+    }
+    if (!assign(sums)) {
+      detail::fail(owner, ": count = ", state.count, ", ",
+                   detail::entry("quadratic", 0, 0, sums.quadratic(0, 0)),
+                   " and on; expected means that do not overflow");
+    }
+  }
+
+  /// Whether the states are equal to the bit.
+  bool operator==(const QuadraticForm& other) const { return state() == other.state(); }
+
+  /// Writes the state to an archive, or restores it from one, as `Moments::serialize` does.
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    State all = state();
+    archive_state(archive, all);
+    if constexpr (detail::reads<Archive>) restore(all);
+  }
+
+  // A state alone, for summaries that have more to check.
+  template <class Archive>
+  static void archive_state(Archive& archive, State& all) {
+    detail::archive_mark<Scalar>(archive, "QuadraticForm", detail::Kept::quadratic_form);
+    detail::archive_size(archive, "QuadraticForm", "size", all.linear.size());
+    detail::archive_number(archive, all.count);
+    detail::archive_number(archive, all.constant);
+    detail::archive_entries(archive, all.linear);
+    detail::archive_lower(archive, all.quadratic);
   }
 
   // For summaries that fill a form block by block.

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/samples.hpp>
 
 #include <Eigen/Core>
 
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <type_traits>
@@ -105,7 +107,122 @@ class SampleSet {
     count_ += other.count_;
   }
 
+  /// All there is of the set, as plain numbers. (The count is the sum of the weights in the order
+  /// of arrival, a merged set's in one piece: rounding depends on it.)
+  struct State {
+    Weight count;
+    Eigen::Matrix<Scalar, Dim, Eigen::Dynamic> samples;
+    Eigen::Matrix<Weight, Eigen::Dynamic, 1> weights;
+
+    bool operator==(const State& other) const {
+      return detail::same_number(count, other.count) &&
+             detail::same_entries(samples, other.samples) &&
+             detail::same_entries(weights, other.weights);
+    }
+  };
+
+  State state() const { return {count_, samples(), weights()}; }
+
+  /// Becomes what gave the state, to the bit.
+  ///
+  /// **Errors** std::invalid_argument for another dimension, samples and weights of different
+  /// numbers, a sample that is not finite, a weight that is not finite and above 0, and a count
+  /// that is not their sum (to rounding). A call that throws changes nothing.
+  void restore(const State& state) {
+    const Eigen::Index n = state.samples.cols();
+    if (state.samples.rows() != dimension_ || state.weights.size() != n) {
+      detail::fail("SampleSet::restore: samples are ", state.samples.rows(), " x ", n,
+                   ", weights have ", state.weights.size(), " entries; expected ", dimension_,
+                   " rows, and a weight for each sample");
+    }
+    SampleSet read(dimension_);
+    read.reserve(static_cast<std::size_t>(n));
+    for (Eigen::Index j = 0; j < n; ++j) {
+      read.weights_.push_back(state.weights(j));
+      for (Eigen::Index i = 0; i < dimension_; ++i) read.values_.push_back(state.samples(i, j));
+      read.require_last();
+    }
+    read.require_sum(state.count);
+    swap(read);
+  }
+
+  /// Whether the states are equal to the bit.
+  bool operator==(const SampleSet& other) const {
+    return dimension_ == other.dimension_ && detail::same_number(count_, other.count_) &&
+           detail::same_entries(samples(), other.samples()) &&
+           detail::same_entries(weights(), other.weights());
+  }
+
+  /// Writes the state to an archive, or restores it from one, as `Moments::serialize` does.
+  ///
+  /// **Cost** memory grows with what is read: a size that was made up allocates nothing.
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    detail::archive_mark<Scalar>(archive, "SampleSet", detail::Kept::sample_set);
+    detail::archive_size(archive, "SampleSet", "dimension", dimension_);
+    const Eigen::Index n = detail::archive_index(archive, size());
+    Weight total = count_;
+    detail::archive_number(archive, total);
+    if constexpr (detail::reads<Archive>) {
+      if (n < 0) detail::fail("SampleSet: the archive has ", n, " samples; expected at least 0");
+      SampleSet read(dimension_);
+      for (Eigen::Index j = 0; j < n; ++j) {
+        Weight weight(0);
+        detail::archive_number(archive, weight);
+        read.weights_.push_back(weight);
+        for (Eigen::Index i = 0; i < dimension_; ++i) {
+          Scalar value(0);
+          detail::archive_number(archive, value);
+          read.values_.push_back(value);
+        }
+        read.require_last();
+      }
+      read.require_sum(total);
+      swap(read);
+    } else {
+      std::size_t next = 0;
+      for (Weight& weight : weights_) {
+        detail::archive_number(archive, weight);
+        for (Eigen::Index i = 0; i < dimension_; ++i) {
+          detail::archive_number(archive, values_[next++]);
+        }
+      }
+    }
+  }
+
  private:
+  // Throws where the last sample that was read is none.
+  void require_last() const {
+    using std::isfinite;
+    const Eigen::Index j = size() - 1;
+    const Weight weight = weights_.back();
+    if (!(weight > 0) || !isfinite(weight)) {
+      detail::fail("SampleSet: ", detail::entry("weights", j, weight),
+                   "; expected a finite number above 0");
+    }
+    for (Eigen::Index i = 0; i < dimension_; ++i) {
+      const Scalar value = samples()(i, j);
+      if (!isfinite(value)) {
+        detail::fail("SampleSet: ", detail::entry("samples", i, j, value),
+                     "; expected a finite value");
+      }
+    }
+  }
+
+  // Takes a count that was read, where it is the sum of the weights but for rounding.
+  void require_sum(Weight count) {
+    using std::abs;
+    detail::require_count("SampleSet", count);
+    Weight sum(0);
+    for (const Weight weight : weights_) sum += weight;
+    const Weight rounding =
+        static_cast<Weight>(weights_.size()) * std::numeric_limits<Weight>::epsilon();
+    if (!(abs(sum - count) <= 2 * rounding * count)) {
+      detail::fail("SampleSet: count = ", count, "; expected ", sum, ", the sum of the weights");
+    }
+    count_ = count;
+  }
+
   void swap(SampleSet& other) noexcept {
     std::swap(dimension_, other.dimension_);
     std::swap(count_, other.count_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/distribution/wide.hpp>
@@ -162,6 +163,40 @@ class Gaussian {
     return result;
   }
 
+  /// Whether mean, covariance and Cholesky factor are equal to the bit.
+  bool operator==(const Gaussian& other) const {
+    return detail::same_entries(mean_, other.mean_) &&
+           detail::same_entries(covariance_, other.covariance_) &&
+           detail::same_entries(cholesky_, other.cholesky_);
+  }
+
+  /// Writes all three to an archive, or reads them from one, as `Moments::serialize` does: the
+  /// covariance of some fits is not L L^T to the bit.
+  ///
+  /// **Errors** reading, std::invalid_argument for another dimension, an entry that is not finite,
+  /// and a covariance that L L^T is not, to half of the digits; also what the archive itself throws
+  /// at its end. All leave this as it was.
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    detail::archive_mark<Scalar>(archive, "Gaussian", detail::Kept::gaussian);
+    detail::archive_size(archive, "Gaussian", "dimension", dimension());
+    Vector mean = mean_;
+    Matrix covariance = covariance_;
+    Matrix cholesky = cholesky_;
+    detail::archive_entries(archive, mean);
+    detail::archive_lower(archive, covariance);
+    detail::archive_lower(archive, cholesky);
+    if constexpr (detail::reads<Archive>) {
+      Gaussian read = from_cholesky(mean, std::move(cholesky));
+      for (Eigen::Index j = 0; j < dimension(); ++j) {
+        for (Eigen::Index i = 0; i < j; ++i) covariance(i, j) = covariance(j, i);
+      }
+      require_agreement(covariance, read.covariance_);
+      read.covariance_ = std::move(covariance);
+      *this = std::move(read);
+    }
+  }
+
  private:
   template <Real, int>
   friend class StudentT;
@@ -215,6 +250,22 @@ class Gaussian {
                    ", is not positive definite; expected every eigenvalue above 0");
     }
     return root.lower;
+  }
+
+  // Throws where a covariance is not L L^T, to half of the digits.
+  static void require_agreement(const Matrix& covariance, const Matrix& product) {
+    using std::abs;
+    using std::sqrt;
+    const Scalar rounding = sqrt(std::numeric_limits<Scalar>::epsilon());
+    for (Eigen::Index j = 0; j < product.cols(); ++j) {
+      for (Eigen::Index i = j; i < product.rows(); ++i) {
+        const Scalar scale = sqrt(product(i, i)) * sqrt(product(j, j));
+        if (!(abs(covariance(i, j) - product(i, j)) <= rounding * scale)) {
+          detail::fail("Gaussian: ", detail::entry("covariance", i, j, covariance(i, j)),
+                       "; expected ", product(i, j), ", as cholesky * cholesky^T has it");
+        }
+      }
+    }
   }
 
   static void require_shapes(const char* argument, const Vector& mean, const Matrix& matrix) {

@@ -1,6 +1,7 @@
 // Where family, loss and optimizer meet.
 #pragma once
 
+#include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
@@ -11,13 +12,51 @@
 #include <Eigen/Core>
 
 #include <cmath>
+#include <concepts>
 #include <type_traits>
 #include <utility>
 
 namespace scorematch {
 
+namespace detail {
+
+// What of a fit is numbers.
+template <class Archive, class Parameters>
+void archive_minimum(Archive& archive, Minimum<Parameters>& at) {
+  using std::isfinite;
+  using std::isnan;
+  archive_mark<typename Parameters::Scalar>(archive, "Fit", Kept::fit);
+  archive_size(archive, "Fit", "parameters", at.parameters.size());
+  archive_entries(archive, at.parameters);
+  archive_number(archive, at.loss);
+  archive_number(archive, at.gradient_norm);
+  at.iterations = archive_index(archive, at.iterations);
+  const Eigen::Index status = archive_index(archive, static_cast<Eigen::Index>(at.status));
+  if constexpr (reads<Archive>) {
+    for (Eigen::Index i = 0; i < at.parameters.size(); ++i) {
+      if (!isfinite(at.parameters(i))) {
+        fail("Fit: ", entry("parameters", i, at.parameters(i)), "; expected a finite value");
+      }
+    }
+    if (isnan(at.loss) || !(at.gradient_norm >= 0) || at.iterations < 0) {
+      fail("Fit: loss = ", at.loss, ", gradient_norm = ", at.gradient_norm,
+           ", iterations = ", at.iterations, "; expected numbers, the last two at least 0");
+    }
+    constexpr auto last = static_cast<Eigen::Index>(Status::ambiguous);
+    if (status < 0 || status > last) {
+      fail("Fit: status = ", status, "; expected 0 to ", last);
+    }
+    at.status = static_cast<Status>(status);
+  }
+}
+
+}  // namespace detail
+
 /// What `fit` found. `loss` and `gradient_norm` are those at `parameters`. With a `Pack` for a
 /// scalar, each lane has its own.
+///
+/// To keep one, give it to an archive: directly where its distribution has a `serialize`, as
+/// `Gaussian` has, or by `write_fit` and `read_fit`, whatever the family.
 // F is not constrained here: clang would look at the result type of `fit` before its constraints,
 // and name this class where the user's family is incomplete.
 template <class F>
@@ -28,7 +67,74 @@ struct Fit {
   typename F::Scalar gradient_norm;
   PerLane<typename F::Scalar, Eigen::Index> iterations;
   PerLane<typename F::Scalar, Status> status;  ///< `explain(status)` says it in a sentence
+
+  /// Whether both are equal to the bit. (A distribution without an == follows from the parameters.)
+  bool operator==(const Fit& other) const {
+    bool same = detail::same_entries(parameters, other.parameters) &&
+                detail::same_number(loss, other.loss) &&
+                detail::same_number(gradient_norm, other.gradient_norm) &&
+                iterations == other.iterations && status == other.status;
+    if constexpr (std::equality_comparable<typename F::Distribution>) {
+      same = same && distribution == other.distribution;
+    }
+    return same;
+  }
+
+  /// Writes the fit to an archive, or reads it from one, as `Moments::serialize` does.
+  ///
+  /// **Errors** reading, std::invalid_argument for another number of parameters and for numbers
+  /// that no fit has, those of the distribution, and what the archive itself throws at its end. All
+  /// leave this as it was.
+  template <class Archive>
+  requires detail::Archived<typename F::Distribution, Archive>
+  void serialize(Archive& archive, unsigned version) {
+    Minimum<typename F::Parameters> at{parameters, loss, gradient_norm, iterations, status};
+    detail::archive_minimum(archive, at);
+    if constexpr (detail::reads<Archive>) {
+      auto read = distribution;
+      read.serialize(archive, version);
+      *this = {std::move(read), std::move(at.parameters), at.loss, at.gradient_norm, at.iterations,
+               at.status};
+    } else {
+      distribution.serialize(archive, version);
+    }
+  }
 };
+
+/// Writes a fit of any family to an archive. What `serialize` does, but for what the archive puts
+/// before an object; `read_fit` is its reader.
+///
+/// **Example** tests/state_test.cpp
+template <class F, class Archive>
+void write_fit(Archive& archive, const Fit<F>& fit) {
+  Minimum<typename F::Parameters> at{fit.parameters, fit.loss, fit.gradient_norm, fit.iterations,
+                                     fit.status};
+  detail::archive_minimum(archive, at);
+  if constexpr (detail::Archived<typename F::Distribution, Archive>) {
+    auto distribution = fit.distribution;
+    distribution.serialize(archive, 0U);
+  }
+}
+
+/// The fit that `write_fit` wrote, to the bit. A distribution without a `serialize` is made by the
+/// family again, which must be the same.
+///
+/// **Errors** as those of `Fit::serialize`, and those of the family's `distribution`.
+template <Family F, class Archive>
+Fit<F> read_fit(Archive& archive, const F& family) {
+  Minimum<typename F::Parameters> at{family.start(), {}, {}, {}, {}};
+  detail::archive_minimum(archive, at);
+  auto distribution = family.distribution(at.parameters);
+  if constexpr (detail::Archived<typename F::Distribution, Archive>) {
+    distribution.serialize(archive, 0U);
+  }
+  return {std::move(distribution),
+          std::move(at.parameters),
+          at.loss,
+          at.gradient_norm,
+          at.iterations,
+          at.status};
+}
 
 namespace detail {
 
@@ -243,6 +349,32 @@ class Estimator {
   auto count() const { return summary_.count(); }
 
   const Summary& summary() const { return summary_; }
+
+  /// All that was seen, as plain numbers, where the summary gives them. Family, loss and optimizer
+  /// are not part of it.
+  auto state() const requires requires(const Summary& summary) { summary.state(); }
+  { return summary_.state(); }
+
+  /// Becomes what gave the state, to the bit, given the same family and loss. Throws as the
+  /// summary's `restore` does, and is then as it was before the call.
+  template <class State>
+  requires requires(Summary& summary, const State& state) { summary.restore(state); }
+  void restore(const State& state) { summary_.restore(state); }
+
+  /// Whether both have seen the same, to the bit. Family, loss and optimizer are not compared.
+  bool operator==(const Estimator& other) const requires std::equality_comparable<Summary> {
+    return summary_ == other.summary_;
+  }
+
+  /// Writes what was seen to an archive that takes the summary, or goes on from what one holds. Not
+  /// family, loss and optimizer, which are code: read into an estimator that was made with the
+  /// same. A read that throws leaves it as it was (where the summary is one of ours).
+  ///
+  /// **Example** docs/snippets/state.cpp
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    (void)(archive & summary_);
+  }
 
   /// Fits what has been seen so far; the estimator goes on from there.
   template <Observer<typename F::Parameters> Obs = NoObserver>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/machine.hpp>
 #include <scorematch/core/require.hpp>
@@ -145,6 +146,51 @@ class QuadraticSummary {
       }
     }
     form_.merge(other.form_);
+  }
+
+  /// All that was seen, as plain numbers: `origin()`, and the state of `local_form()`. Family and
+  /// weighting are not part of it.
+  struct State {
+    Vector origin;
+    typename Form::State form;
+
+    bool operator==(const State& other) const {
+      return detail::same_entries(origin, other.origin) && form == other.form;
+    }
+  };
+
+  State state() const { return {origin(), form_.state()}; }
+
+  /// Becomes what gave the state, to the bit, given the same family and weighting.
+  ///
+  /// **Errors** as those of `QuadraticForm::restore`, and std::invalid_argument for an origin of
+  /// another dimension or not finite, or other than zero where none was taken. A call that throws
+  /// changes nothing.
+  void restore(const State& state) {
+    constexpr const char* owner = "QuadraticSummary::restore";
+    detail::require_state(owner, "origin", state.origin, dimension(), 1);
+    if ((!has_origin || state.form.count == 0) && !state.origin.isZero(0)) {
+      detail::fail(owner, ": ", detail::entry("origin", 0, state.origin(0)),
+                   " and on; expected zeros, as ",
+                   has_origin ? "there are no samples" : "this family has no origin");
+    }
+    form_.restore(state.form);
+    if constexpr (has_origin) origin_ = state.origin;
+  }
+
+  /// Whether the states are equal to the bit. Families and weightings are not compared.
+  bool operator==(const QuadraticSummary& other) const { return state() == other.state(); }
+
+  /// Writes the state to an archive, or restores it from one, as `Moments::serialize` does. Not the
+  /// family and the weighting, which are code: read into a summary that was made with the same.
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    detail::archive_mark<Scalar>(archive, "QuadraticSummary", detail::Kept::quadratic_summary);
+    detail::archive_size(archive, "QuadraticSummary", "dimension", dimension());
+    State all = state();
+    detail::archive_entries(archive, all.origin);
+    Form::archive_state(archive, all.form);
+    if constexpr (detail::reads<Archive>) restore(all);
   }
 
  private:

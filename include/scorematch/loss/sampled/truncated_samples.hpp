@@ -1,5 +1,6 @@
 #pragma once
 
+#include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/data/box.hpp>
 #include <scorematch/data/sample_set.hpp>
@@ -63,7 +64,43 @@ class TruncatedSamples {
     set_.merge(other.set_);
   }
 
+  /// All that was seen, as plain numbers: the state of `samples()`. The weighting is not part of
+  /// it.
+  using State = typename Set::State;
+
+  State state() const { return set_.state(); }
+
+  /// Becomes what gave the state, to the bit, given the same weighting.
+  ///
+  /// **Errors** as those of `SampleSet::restore` and `add`. A call that throws changes nothing.
+  void restore(const State& state) {
+    Set read(dimension());
+    read.restore(state);
+    take(std::move(read));
+  }
+
+  /// Whether the states are equal to the bit. Weightings are not compared.
+  bool operator==(const TruncatedSamples& other) const { return set_ == other.set_; }
+
+  /// Writes the state to an archive, or restores it from one, as `Moments::serialize` does. Not the
+  /// weighting: read into a summary that was made with the same.
+  template <class Archive>
+  void serialize(Archive& archive, unsigned version) {
+    if constexpr (detail::reads<Archive>) {
+      Set read(dimension());
+      read.serialize(archive, version);
+      take(std::move(read));
+    } else {
+      set_.serialize(archive, version);
+    }
+  }
+
  private:
+  void take(Set&& read) {
+    weighting_.require_inside(read.samples());
+    set_ = std::move(read);
+  }
+
   Weighting weighting_;
   Set set_;
 };
