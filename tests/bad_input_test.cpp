@@ -23,9 +23,8 @@ using Block = Eigen::MatrixXd;
 // A sentence is made of words and numbers: what has a wrong size is named by it, for its entries do
 // not compile.
 template <class Part>
-concept PartOfMessage = requires(std::string& sentence, const Part& part) {
-  sm::detail::append(sentence, part);
-};
+concept PartOfMessage =
+    requires(std::string& sentence, const Part& part) { sm::detail::append(sentence, part); };
 static_assert(PartOfMessage<double> && PartOfMessage<Eigen::Index> && PartOfMessage<std::string>);
 static_assert(!PartOfMessage<Eigen::MatrixXd> && !PartOfMessage<Eigen::Vector2d>);
 static_assert(!PartOfMessage<Eigen::Matrix<double, 1, 1>> && !PartOfMessage<std::vector<double>>);

@@ -111,7 +111,7 @@ void check_points(const Density& density) {
   if constexpr (requires { density.laplacian(VectorXd::Ones(d)); }) {
     off_by_one(d, [&](Index size) { density.laplacian(VectorXd::Ones(size)); });
   }
-  if constexpr (requires(Rng & rng) { density.sample(Index(1), rng); }) {
+  if constexpr (requires(Rng& rng) { density.sample(Index(1), rng); }) {
     Rng rng(1);
     refused([&] { density.sample(-1, rng); });
     CHECK(density.sample(0, rng).cols() == 0);

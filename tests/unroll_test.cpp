@@ -41,13 +41,15 @@ void check_entries(Eigen::Index n) {
 }
 
 TEST_CASE("an index loop visits what is within its bounds, in order, written out or not") {
-  [&]<int... d>(std::integer_sequence<int, d...>) { (check_indices<d + 1>(), ...); }
-  (std::make_integer_sequence<int, 16>{});
+  [&]<int... d>(std::integer_sequence<int, d...>) {
+    (check_indices<d + 1>(), ...);
+  }(std::make_integer_sequence<int, 16>{});
 }
 
 TEST_CASE("a loop over entries visits each once, in order") {
-  [&]<int... k>(std::integer_sequence<int, k...>) { (check_entries<k + 1>(k + 1), ...); }
-  (std::make_integer_sequence<int, 40>{});
+  [&]<int... k>(std::integer_sequence<int, k...>) {
+    (check_entries<k + 1>(k + 1), ...);
+  }(std::make_integer_sequence<int, 40>{});
   for (Eigen::Index n = 0; n < 40; ++n) check_entries<Eigen::Dynamic>(n);
 }
 
@@ -66,8 +68,7 @@ TEST_CASE("a loop over the places of an array visits each once, in order") {
   [&]<int... k>(std::integer_sequence<int, k...>) {
     (check_places<double, k + 1>(), ...);
     (check_places<Number, k + 1>(), ...);
-  }
-  (std::make_integer_sequence<int, 12>{});
+  }(std::make_integer_sequence<int, 12>{});
 }
 
 }  // namespace

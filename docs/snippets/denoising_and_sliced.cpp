@@ -61,7 +61,8 @@ void energy() {
                           set.add(samples);
                           return set;
                         }())
-             .info().stochastic,
+             .info()
+             .stochastic,
          "stochastic");
 }
 

@@ -36,8 +36,8 @@ int main() {
   const sm::PhiFourFamily<double> lattice(2, sm::ring(2));
   right = right && sm::fit(lattice, loss, sm::ClosedForm{}, x).status == sm::Status::converged;
 
-  // Numbers that carry derivatives, and are compared: exp(-theta x^2) where abs(x) is below 8, as it
-  // is for all samples, so that theta is 1 / (2 mean(x^2)).
+  // Numbers that carry derivatives, and are compared: exp(-theta x^2) where abs(x) is below 8, as
+  // it is for all samples, so that theta is 1 / (2 mean(x^2)).
   const auto log_density = [](const auto& at, const auto& theta) {
     using std::abs;
     return abs(at(0)) < 8 ? -theta(0) * at(0) * at(0) : -theta(0) * at(0);

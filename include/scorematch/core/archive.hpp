@@ -22,9 +22,7 @@ inline constexpr bool reads = bool(Archive::is_loading::value);
 
 /// What can be given to an archive as it is.
 template <class T, class Archive>
-concept Archived = requires(T& object, Archive& archive) {
-  object.serialize(archive, 0U);
-};
+concept Archived = requires(T& object, Archive& archive) { object.serialize(archive, 0U); };
 
 // Unlike ==, tells -0 from 0. Not for NaN.
 template <class Number>

@@ -169,7 +169,8 @@ class Pack {
 
   /// The same value in every lane.
   template <class N>
-  requires std::is_arithmetic_v<N> Pack(N value) {
+    requires std::is_arithmetic_v<N>
+  Pack(N value) {
     *this = of([&](int) { return Values{} + static_cast<T>(value); });
   }
 

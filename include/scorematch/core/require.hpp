@@ -37,8 +37,8 @@ inline void append(std::string& sentence, const std::string& words) {
   append(sentence, words.c_str());
 }
 template <class Number>
-requires std::is_arithmetic_v<Number> EIGEN_DONT_INLINE void append(std::string& sentence,
-                                                                    Number number) {
+  requires std::is_arithmetic_v<Number>
+EIGEN_DONT_INLINE void append(std::string& sentence, Number number) {
   char buffer[48];
   if constexpr (std::is_unsigned_v<Number>) {
     std::snprintf(buffer, sizeof buffer, "%llu", static_cast<unsigned long long>(number));

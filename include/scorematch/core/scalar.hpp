@@ -33,9 +33,7 @@ struct ScalarTraits<T> {
 
 /// Several Reals that are computed in lockstep: a `Pack`.
 template <class T>
-concept Lockstep = requires {
-  requires(ScalarTraits<T>::lanes > 1);
-};
+concept Lockstep = requires { requires(ScalarTraits<T>::lanes > 1); };
 
 /// A Real, or a `Pack` of several.
 template <class T>
@@ -98,11 +96,13 @@ LaneOf<Scalar> lane_of(const Scalar& scalar, int k) {
 }
 
 template <class Matrix>
-requires Real<typename Matrix::Scalar>
-const Matrix& lane_of(const Matrix& matrix, int) { return matrix; }
+  requires Real<typename Matrix::Scalar>
+const Matrix& lane_of(const Matrix& matrix, int) {
+  return matrix;
+}
 
 template <class Matrix>
-requires Lockstep<typename Matrix::Scalar>
+  requires Lockstep<typename Matrix::Scalar>
 auto lane_of(const Matrix& packs, int k) {
   Eigen::Matrix<LaneOf<typename Matrix::Scalar>, Matrix::RowsAtCompileTime,
                 Matrix::ColsAtCompileTime>
@@ -135,8 +135,7 @@ auto for_each_lane(Make&& value) {
   } else {
     return [&]<int... k>(std::integer_sequence<int, k...>) {
       return PerLane<Scalar, decltype(value(0))>{value(k)...};
-    }
-    (std::make_integer_sequence<int, lanes_of<Scalar>>{});
+    }(std::make_integer_sequence<int, lanes_of<Scalar>>{});
   }
 }
 

@@ -61,7 +61,9 @@ class Moments {
   using Weight = std::common_type_t<Scalar, double>;
 
   /// No samples yet, of a fixed dimension.
-  Moments() requires(Dim != Eigen::Dynamic) : Moments(Dim) {}
+  Moments()
+    requires(Dim != Eigen::Dynamic)
+      : Moments(Dim) {}
 
   /// No samples yet, of `dimension` coordinates (which must be Dim where that is fixed).
   explicit Moments(Eigen::Index dimension)
@@ -81,7 +83,7 @@ class Moments {
   ///
   /// **Example** docs/snippets/state.cpp
   template <DenseExpression M, DenseExpression C>
-  requires HasScalar<M, Scalar_> && HasRows<M, Dim_> && HasScalar<C, Scalar_> && HasRows<C, Dim_>
+    requires HasScalar<M, Scalar_> && HasRows<M, Dim_> && HasScalar<C, Scalar_> && HasRows<C, Dim_>
   static Moments from(Weight count, const M& mean, const C& covariance) {
     constexpr const char* owner = "Moments::from";
     detail::require_count(owner, count);

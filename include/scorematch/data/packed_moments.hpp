@@ -30,7 +30,9 @@ class Moments<Pack<T, W>, Dim_> {
   using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
   using Weight = Pack<typename Lane::Weight, W>;
 
-  Moments() requires(Dim != Eigen::Dynamic) : Moments(Dim) {}
+  Moments()
+    requires(Dim != Eigen::Dynamic)
+      : Moments(Dim) {}
 
   explicit Moments(Eigen::Index dimension)
       : Moments(dimension, std::make_integer_sequence<int, W>{}) {}

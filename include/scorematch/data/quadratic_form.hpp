@@ -128,7 +128,9 @@ class QuadraticForm {
   using Weight = std::common_type_t<Scalar, double>;
 
   /// No samples yet, of a fixed number of parameters.
-  QuadraticForm() requires(ParameterCount != Eigen::Dynamic) : QuadraticForm(ParameterCount) {}
+  QuadraticForm()
+    requires(ParameterCount != Eigen::Dynamic)
+      : QuadraticForm(ParameterCount) {}
 
   /// No samples yet, of `size` parameters (which must be K where that is fixed).
   explicit QuadraticForm(Eigen::Index size)

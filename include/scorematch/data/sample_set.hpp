@@ -44,7 +44,9 @@ class SampleSet {
   using Weights = Eigen::Map<const Eigen::Matrix<Weight, Eigen::Dynamic, 1>>;
 
   /// No samples yet, of a fixed dimension.
-  SampleSet() requires(Dim != Eigen::Dynamic) : SampleSet(Dim) {}
+  SampleSet()
+    requires(Dim != Eigen::Dynamic)
+      : SampleSet(Dim) {}
 
   /// No samples yet, of `dimension` coordinates (which must be Dim where that is fixed).
   explicit SampleSet(Eigen::Index dimension) : dimension_(dimension) {

@@ -24,7 +24,7 @@ class Column : public Base {
   explicit Column(const Base& column) : Base(column) {}
 
   template <class Other, int Rows, int Options, int MaxRows>
-  requires(!std::same_as<Other, Scalar>)
+    requires(!std::same_as<Other, Scalar>)
   operator Eigen::Matrix<Other, Rows, 1, Options, MaxRows, 1>() const = delete;
 
   using Base::operator();

@@ -19,9 +19,9 @@ namespace detail {
 
 // Coordinates in one pass over x: all of a short fixed vector, else as many as keep a number small.
 template <int Dim>
-inline constexpr int pass_width = Dim == Eigen::Dynamic ? 8
-                                  : Dim <= detail::largest_unrolled
-                                      ? Dim
+inline constexpr int pass_width =
+    Dim == Eigen::Dynamic             ? 8
+    : Dim <= detail::largest_unrolled ? Dim
                                       : (Dim - 1) / ((Dim + 15) / 16) + 1;
 
 // use(number, first) for each pass, with f(x) as a number whose variables begin at x(first).

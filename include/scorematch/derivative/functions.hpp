@@ -238,8 +238,8 @@ X atan2(const C& c, const X& x) {
 
 /// a b + c, its value rounded once.
 template <class A, class B, class C>
-requires(ForwardNumber<A> || ForwardNumber<B> || ForwardNumber<C>) auto fma(const A& a, const B& b,
-                                                                            const C& c) {
+  requires(ForwardNumber<A> || ForwardNumber<B> || ForwardNumber<C>)
+auto fma(const A& a, const B& b, const C& c) {
   using std::fma;
   using X = decltype(a * b + c);
   using T = typename X::Inner;
@@ -405,7 +405,8 @@ X pow(const X& x, Integer n) {
 /// x^p for a constant p, with x >= 0 unless p is a whole number. At 0 a derivative that has the
 /// factor 0 is 0.
 template <ForwardNumber X, class P>
-requires(ConstantFor<P, typename X::Inner> && !std::integral<P>) X pow(const X& x, const P& p) {
+  requires(ConstantFor<P, typename X::Inner> && !std::integral<P>)
+X pow(const X& x, const P& p) {
   using T = typename X::Inner;
   if (x.value == 0) return detail::power_times_log(x, X(p), 0);
   return x.compose(detail::power_by_base<T>(x.value, detail::plain_or_number<T>(p)));
@@ -567,7 +568,7 @@ X logsumexp(const C& c, const X& x) {
 /// log of the sum of exp over the entries of a vector, without overflow; the empty sum gives
 /// -infinity.
 template <DenseExpression Vector>
-requires Differentiable<typename Vector::Scalar>
+  requires Differentiable<typename Vector::Scalar>
 typename Vector::Scalar logsumexp(const Vector& vector) {
   using std::exp;
   using std::log1p;

@@ -24,20 +24,19 @@ class ForwardOperators;
 /// `ForwardCurvature` or `Taylor2`. `X::Inner` is the type of its value and of each derivative: a
 /// Real, or another such number.
 template <class X>
-concept ForwardNumber = requires {
-  typename X::Inner;
-}
-&&std::derived_from<X, detail::ForwardOperators<X, typename X::Inner>>;
+concept ForwardNumber = requires { typename X::Inner; } &&
+                        std::derived_from<X, detail::ForwardOperators<X, typename X::Inner>>;
 
 /// What may stand for a constant beside a number whose Inner is T: plain arithmetic, T itself, or
 /// what T is made of.
 template <class C, class T>
-concept ConstantFor = (std::is_arithmetic_v<C> ||
-                       ForwardNumber<C>)&&std::is_constructible_v<T, const C&>;
+concept ConstantFor =
+    (std::is_arithmetic_v<C> || ForwardNumber<C>)&&std::is_constructible_v<T, const C&>;
 
 /// The plain number in x, without its derivatives.
 template <class X>
-requires(std::is_arithmetic_v<X> || ForwardNumber<X>) constexpr auto value(const X& x) {
+  requires(std::is_arithmetic_v<X> || ForwardNumber<X>)
+constexpr auto value(const X& x) {
   if constexpr (ForwardNumber<X>) {
     return value(x.value);
   } else {
@@ -154,19 +153,23 @@ class ForwardOperators {
   }
 
   template <class Y>
-  requires(ConstantFor<Y, T> || std::same_as<Y, Self>) Self& operator+=(const Y& y) {
+    requires(ConstantFor<Y, T> || std::same_as<Y, Self>)
+  Self& operator+=(const Y& y) {
     return self() = self() + y;
   }
   template <class Y>
-  requires(ConstantFor<Y, T> || std::same_as<Y, Self>) Self& operator-=(const Y& y) {
+    requires(ConstantFor<Y, T> || std::same_as<Y, Self>)
+  Self& operator-=(const Y& y) {
     return self() = self() - y;
   }
   template <class Y>
-  requires(ConstantFor<Y, T> || std::same_as<Y, Self>) Self& operator*=(const Y& y) {
+    requires(ConstantFor<Y, T> || std::same_as<Y, Self>)
+  Self& operator*=(const Y& y) {
     return self() = self() * y;
   }
   template <class Y>
-  requires(ConstantFor<Y, T> || std::same_as<Y, Self>) Self& operator/=(const Y& y) {
+    requires(ConstantFor<Y, T> || std::same_as<Y, Self>)
+  Self& operator/=(const Y& y) {
     return self() = self() / y;
   }
 
@@ -279,13 +282,13 @@ struct NumTraits<X> : GenericNumTraits<X> {
 };
 
 template <scorematch::ForwardNumber X, class C, class BinaryOp>
-requires scorematch::ConstantFor<C, typename X::Inner>
+  requires scorematch::ConstantFor<C, typename X::Inner>
 struct ScalarBinaryOpTraits<X, C, BinaryOp> {
   using ReturnType = X;
 };
 
 template <class C, scorematch::ForwardNumber X, class BinaryOp>
-requires scorematch::ConstantFor<C, typename X::Inner>
+  requires scorematch::ConstantFor<C, typename X::Inner>
 struct ScalarBinaryOpTraits<C, X, BinaryOp> {
   using ReturnType = X;
 };

@@ -65,8 +65,8 @@ class Gaussian {
     }
   }
   template <DenseExpression Mean, DenseExpression Covariance>
-  requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Covariance, Matrix>)
-      Gaussian(const Mean& mean, const Covariance& covariance)
+    requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Covariance, Matrix>)
+  Gaussian(const Mean& mean, const Covariance& covariance)
       : Gaussian(Vector(detail::sized<Vector>("mean", mean)),
                  Matrix(detail::sized<Matrix>("covariance", covariance))) {}
 

@@ -43,8 +43,8 @@ class StudentT {
   StudentT(const Vector& location, const Matrix& scale, Scalar degrees_of_freedom)
       : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}
   template <DenseExpression Mean, DenseExpression Covariance>
-  requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Covariance, Matrix>)
-      StudentT(const Mean& location, const Covariance& scale, Scalar degrees_of_freedom)
+    requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Covariance, Matrix>)
+  StudentT(const Mean& location, const Covariance& scale, Scalar degrees_of_freedom)
       : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}
 
   /// From the Gaussian that has its location for a mean and its scale for a covariance.

@@ -59,8 +59,8 @@ class TruncatedGaussian {
     slope_ = eta_ - precision_.lazyProduct(nearest_);
   }
   template <DenseExpression Eta, DenseExpression Precision>
-  requires(detail::SizedLater<Eta, Vector> || detail::SizedLater<Precision, Matrix>)
-      TruncatedGaussian(const Eta& eta, const Precision& precision, Box<Scalar, Dim> box)
+    requires(detail::SizedLater<Eta, Vector> || detail::SizedLater<Precision, Matrix>)
+  TruncatedGaussian(const Eta& eta, const Precision& precision, Box<Scalar, Dim> box)
       : TruncatedGaussian(Vector(detail::sized<Vector>("eta", eta)),
                           Matrix(detail::sized<Matrix>("precision", precision)), std::move(box)) {}
 

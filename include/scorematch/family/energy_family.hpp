@@ -38,11 +38,9 @@ concept TakesAnyX = requires(const Callable& energy, const detail::PointInNumber
 
 /// A callable whose theta need not be plain: `const auto& theta`, not `const Eigen::Vector2d&`.
 template <class Callable, class Scalar, int Dim, int ParameterCount>
-concept TakesAnyTheta = requires(const Callable& energy,
-                                 const detail::PointInNumbers<Dual<Scalar, 1>, Dim>& x,
-                                 const detail::NumbersOf<Dual<Scalar, 1>, ParameterCount>& theta) {
-  energy(x, theta);
-};
+concept TakesAnyTheta =
+    requires(const Callable& energy, const detail::PointInNumbers<Dual<Scalar, 1>, Dim>& x,
+             const detail::NumbersOf<Dual<Scalar, 1>, ParameterCount>& theta) { energy(x, theta); };
 
 /// A generic callable `energy(x, theta)` that returns log p_theta(x) up to a constant (minus an
 /// energy in the physicist's sense): x and theta are Eigen columns of numbers that it must not ask
@@ -85,7 +83,8 @@ class EnergyFamily
   using Distribution = UnnormalizedDensity<Scalar, Dim, ParameterCount, Energy>;
 
   /// `start` is where a fit sets out, and how many parameters there are.
-  EnergyFamily(Energy energy, Parameters start) requires(Dim != Eigen::Dynamic)
+  EnergyFamily(Energy energy, Parameters start)
+    requires(Dim != Eigen::Dynamic)
       : EnergyFamily(std::move(energy), std::move(start), Dim) {}
 
   EnergyFamily(Energy energy, Parameters start, Eigen::Index dimension)
@@ -124,7 +123,7 @@ class EnergyFamily
 /// `energy_family<2>(energy, Eigen::Vector3d(...))`: the family of a callable on R^2 with three
 /// parameters, whose fits set out from the given point.
 template <int Dim, class Energy, DenseExpression Start>
-requires EnergyFunction<Energy, typename Start::Scalar, Dim, Start::RowsAtCompileTime>
+  requires EnergyFunction<Energy, typename Start::Scalar, Dim, Start::RowsAtCompileTime>
 auto energy_family(Energy energy, const Start& start) {
   return EnergyFamily<typename Start::Scalar, Dim, Start::RowsAtCompileTime, Energy>(
       std::move(energy), start);
@@ -132,7 +131,7 @@ auto energy_family(Energy energy, const Start& start) {
 
 /// The same where the dimension is known at run time only.
 template <class Energy, DenseExpression Start>
-requires EnergyFunction<Energy, typename Start::Scalar, Eigen::Dynamic, Start::RowsAtCompileTime>
+  requires EnergyFunction<Energy, typename Start::Scalar, Eigen::Dynamic, Start::RowsAtCompileTime>
 auto energy_family(Energy energy, const Start& start, Eigen::Index dimension) {
   return EnergyFamily<typename Start::Scalar, Eigen::Dynamic, Start::RowsAtCompileTime, Energy>(
       std::move(energy), start, dimension);

@@ -126,9 +126,8 @@ class ExponentialFamily {
   /// This class, also seen from a family derived from it.
   using Exponential = ExponentialFamily;
 
-  explicit ExponentialFamily(Statistics statistics = Statistics(),
-                             Base base = Base()) requires(Dim != Eigen::Dynamic &&
-                                                          K_ != Eigen::Dynamic)
+  explicit ExponentialFamily(Statistics statistics = Statistics(), Base base = Base())
+    requires(Dim != Eigen::Dynamic && K_ != Eigen::Dynamic)
       : ExponentialFamily(Dim, K_, std::move(statistics), std::move(base)) {}
 
   ExponentialFamily(Eigen::Index dimension, Eigen::Index parameter_count,
@@ -171,7 +170,8 @@ class ExponentialFamily {
   ///
   /// **Errors** std::invalid_argument where theta or v has the wrong size.
   Parameters translated(Parameters theta, const Vector& v) const
-      requires(detail::flat<Base>&& TranslatableStatistics<Statistics, Scalar, Dim, K_>) {
+    requires(detail::flat<Base> && TranslatableStatistics<Statistics, Scalar, Dim, K_>)
+  {
     if (theta.size() != parameter_count() || v.size() != dimension()) {
       detail::fail("translated: theta has ", theta.size(), " entries, v has ", v.size(),
                    "; expected ", parameter_count(), " and ", dimension());
@@ -195,9 +195,9 @@ class ExponentialFamily {
   }
 
   template <DenseExpression Theta>
-  requires KnowsCurvature<Statistics, Scalar, Dim> ScoreAndCurvature<typename Theta::Scalar, Dim>
-  score_and_curvature(const Vector& x, const Theta& theta)
-  const {
+    requires KnowsCurvature<Statistics, Scalar, Dim>
+  ScoreAndCurvature<typename Theta::Scalar, Dim> score_and_curvature(const Vector& x,
+                                                                     const Theta& theta) const {
     using T = typename Theta::Scalar;
     Eigen::Matrix<Scalar, K_, Dim> jacobian(theta.size(), x.size());
     Eigen::Matrix<Scalar, K_, Dim> curvature(theta.size(), x.size());
@@ -220,11 +220,10 @@ class ExponentialFamily {
 
   /// v . grad log p_theta and v^T (Hessian of log p_theta) v.
   template <DenseExpression Theta>
-  requires(DifferentiableFunction<Statistics, Scalar, Dim> &&
-           (detail::flat<Base> || DifferentiableFunction<Base, Scalar, Dim>))
-      Directional<typename Theta::Scalar> directional(const Vector& x, const Vector& v,
-                                                      const Theta& theta)
-  const {
+    requires(DifferentiableFunction<Statistics, Scalar, Dim> &&
+             (detail::flat<Base> || DifferentiableFunction<Base, Scalar, Dim>))
+  Directional<typename Theta::Scalar> directional(const Vector& x, const Vector& v,
+                                                  const Theta& theta) const {
     using T = typename Theta::Scalar;
     const auto along = variables_along<Scalar>(x, v);
     const auto t = statistics_(along);
@@ -260,9 +259,7 @@ class ExponentialFamily {
 
 /// An `ExponentialFamily`, or a family derived from one.
 template <class F>
-concept ExponentialModel = requires {
-  typename F::Exponential;
-}
-&&std::derived_from<F, typename F::Exponential>;
+concept ExponentialModel =
+    requires { typename F::Exponential; } && std::derived_from<F, typename F::Exponential>;
 
 }  // namespace scorematch

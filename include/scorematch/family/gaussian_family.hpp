@@ -45,7 +45,9 @@ class GaussianFamily {
   /// A Gaussian; of a `Pack`, an array of them, one for each lane.
   using Distribution = PerLane<Scalar, Gaussian<LaneOf<Scalar>, Dim>>;
 
-  GaussianFamily() requires(Dim != Eigen::Dynamic) : GaussianFamily(Dim) {}
+  GaussianFamily()
+    requires(Dim != Eigen::Dynamic)
+      : GaussianFamily(Dim) {}
 
   /// **Errors** std::invalid_argument for a dimension below 1, or other than a fixed Dim.
   explicit GaussianFamily(Eigen::Index dimension) : dimension_(dimension) {
@@ -61,7 +63,9 @@ class GaussianFamily {
 
   /// The mean and the covariance of the samples; of a singular covariance, its variances.
   template <std::same_as<Scalar> T>
-  Parameters start(const Moments<T, Dim>& moments) const requires Real<T> {
+  Parameters start(const Moments<T, Dim>& moments) const
+    requires Real<T>
+  {
     const Matrix covariance = moments.covariance();
     const detail::CovarianceRoot<Scalar, Dim> root(covariance);
     if (!root.singular) return pack(moments.mean(), root.lower);
@@ -70,7 +74,9 @@ class GaussianFamily {
 
   /// The medians of the samples, and the variances of a normal distribution with their quartiles.
   template <std::same_as<Scalar> T>
-  Parameters start(const SampleSet<T, Dim>& samples) const requires Real<T> {
+  Parameters start(const SampleSet<T, Dim>& samples) const
+    requires Real<T>
+  {
     const auto at = detail::median_and_spread(samples);
     return located(at.median, at.spread);
   }
@@ -122,7 +128,9 @@ class GaussianFamily {
   }
 
   /// The coordinates of a Gaussian: the inverse of `distribution`.
-  Parameters parameters(const Distribution& gaussian) const requires Real<Scalar> {
+  Parameters parameters(const Distribution& gaussian) const
+    requires Real<Scalar>
+  {
     if (gaussian.dimension() != dimension()) {
       detail::fail("GaussianFamily::parameters: the Gaussian has dimension ", gaussian.dimension(),
                    "; expected ", dimension());
@@ -252,6 +260,6 @@ class GaussianFamily {
 /// a `GaussianFamily` instead.)
 template <class F>
 concept GaussianModel = WithoutEdge<F> && FamilyTypes<F> &&
-    std::derived_from<F, GaussianFamily<typename F::Scalar, F::Dim>>;
+                        std::derived_from<F, GaussianFamily<typename F::Scalar, F::Dim>>;
 
 }  // namespace scorematch

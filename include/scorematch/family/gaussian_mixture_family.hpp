@@ -52,7 +52,9 @@ class GaussianMixtureFamily
   using Starts = Eigen::Matrix<Scalar, ParameterCount, Eigen::Dynamic>;
   using Distribution = GaussianMixture<Scalar, Dim, Components>;
 
-  GaussianMixtureFamily() requires(Dim != Eigen::Dynamic) : component_(Dim) {}
+  GaussianMixtureFamily()
+    requires(Dim != Eigen::Dynamic)
+      : component_(Dim) {}
 
   /// **Errors** std::invalid_argument for a dimension below 1, or other than a fixed Dim.
   explicit GaussianMixtureFamily(Eigen::Index dimension) : component_(dimension) {}

@@ -21,11 +21,12 @@ namespace scorematch {
 /// Where the samples are scaled by s, `scales` at the scaled density is s times as large for
 /// parameters in their unit, and as it was for others.
 template <class F>
-concept LocationScaleFamily = StartsFrom<F, SampleSet<typename F::Scalar, F::Dim>> &&
+concept LocationScaleFamily =
+    StartsFrom<F, SampleSet<typename F::Scalar, F::Dim>> &&
     requires(const F& family, typename F::Parameters& theta, const PointOf<F>& by) {
-  family.move(theta, by);
-  { family.scales(theta) } -> std::convertible_to<typename F::Parameters>;
-};
+      family.move(theta, by);
+      { family.scales(theta) } -> std::convertible_to<typename F::Parameters>;
+    };
 
 namespace detail {
 

@@ -128,7 +128,9 @@ class PairwiseGaussianFamily
   using Matrix = Eigen::Matrix<Scalar_, Dim_, Dim_>;
   using typename Parent::Vector;
 
-  PairwiseGaussianFamily() requires(Dim_ != Eigen::Dynamic) : PairwiseGaussianFamily(Dim_) {}
+  PairwiseGaussianFamily()
+    requires(Dim_ != Eigen::Dynamic)
+      : PairwiseGaussianFamily(Dim_) {}
 
   explicit PairwiseGaussianFamily(Eigen::Index dimension)
       : Parent(dimension, dimension + dimension * (dimension + 1) / 2) {}

@@ -40,27 +40,27 @@ using PointOf = Eigen::Matrix<typename F::Scalar, F::Dim, 1>;
 
 /// `score(x, theta)`: a vector.
 template <class F>
-concept HasScore = requires(const F& family, const PointOf<F>& x,
-                            const typename F::Parameters& theta) {
-  { family.score(x, theta) } -> std::convertible_to<PointOf<F>>;
-};
+concept HasScore =
+    requires(const F& family, const PointOf<F>& x, const typename F::Parameters& theta) {
+      { family.score(x, theta) } -> std::convertible_to<PointOf<F>>;
+    };
 
 /// `score_and_curvature(x, theta)`: a `ScoreAndCurvature`.
 template <class F>
-concept HasCurvature = requires(const F& family, const PointOf<F>& x,
-                                const typename F::Parameters& theta) {
-  {
-    family.score_and_curvature(x, theta)
-    } -> std::same_as<ScoreAndCurvature<typename F::Scalar, F::Dim>>;
-};
+concept HasCurvature =
+    requires(const F& family, const PointOf<F>& x, const typename F::Parameters& theta) {
+      {
+        family.score_and_curvature(x, theta)
+      } -> std::same_as<ScoreAndCurvature<typename F::Scalar, F::Dim>>;
+    };
 
 template <class F>
-concept HasOwnLaplacian = requires(const F& family, const PointOf<F>& x,
-                                   const typename F::Parameters& theta) {
-  {
-    family.score_and_laplacian(x, theta)
-    } -> std::same_as<ScoreAndLaplacian<typename F::Scalar, F::Dim>>;
-};
+concept HasOwnLaplacian =
+    requires(const F& family, const PointOf<F>& x, const typename F::Parameters& theta) {
+      {
+        family.score_and_laplacian(x, theta)
+      } -> std::same_as<ScoreAndLaplacian<typename F::Scalar, F::Dim>>;
+    };
 
 /// `score_and_laplacian(x, theta)`: a `ScoreAndLaplacian`; or else the curvature, whose sum is it.
 /// `score_and_laplacian(family, x, theta)` calls the one or the other.
@@ -89,8 +89,9 @@ ScoreAndLaplacian<typename Theta::Scalar, F::Dim> score_and_laplacian(const F& f
 
 /// The score of the family at x, however it offers it.
 template <class F, DenseExpression Theta>
-requires(HasScore<F> || HasLaplacian<F>) Eigen::Matrix<typename Theta::Scalar, F::Dim, 1> score(
-    const F& family, const PointOf<F>& x, const Theta& theta) {
+  requires(HasScore<F> || HasLaplacian<F>)
+Eigen::Matrix<typename Theta::Scalar, F::Dim, 1> score(const F& family, const PointOf<F>& x,
+                                                       const Theta& theta) {
   if constexpr (HasScore<F>) {
     return family.score(x, theta);
   } else {

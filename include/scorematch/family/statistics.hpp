@@ -47,42 +47,36 @@ inline constexpr bool carries<Result, Number> = std::same_as<typename Result::Sc
 /// k that depends on x_j: the same ones in the same order at every x. The way to write many
 /// statistics of few coordinates each (a lattice).
 template <class S, class Scalar, int Dim>
-concept SparseStatistics = requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x,
-                                    Eigen::Index j, detail::DerivativeVisitor<Scalar> visit) {
-  s.for_each_derivative(x, j, visit);
-};
+concept SparseStatistics =
+    requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x, Eigen::Index j,
+             detail::DerivativeVisitor<Scalar> visit) { s.for_each_derivative(x, j, visit); };
 
 /// Sparse statistics that several samples can be put into at once: `for_each_derivative` is a
 /// template over x, and takes one whose entries x(j) are `Pack`s. A class says so with
 /// `static constexpr bool takes_packs = true`; its sums are then several times as fast.
 template <class S>
-concept PackedStatistics = requires {
-  requires S::takes_packs;
-};
+concept PackedStatistics = requires { requires S::takes_packs; };
 
 /// Statistics whose Jacobian is written by hand: `s.jacobian(x)` is K x Dim, D_kj = d_j t_k.
 template <class S, class Scalar, int Dim>
-concept HasJacobian = requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x) {
-  s.jacobian(x);
-};
+concept HasJacobian =
+    requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x) { s.jacobian(x); };
 
 /// `s.laplacian(x)` has K entries, sum_j d_jj t_k.
 template <class S, class Scalar, int Dim>
-concept HasStatisticLaplacian = requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x) {
-  s.laplacian(x);
-};
+concept HasStatisticLaplacian =
+    requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x) { s.laplacian(x); };
 
 /// `s.curvature(x)` is K x Dim, d_jj t_k: what generalized score matching asks for.
 template <class S, class Scalar, int Dim>
-concept HasStatisticCurvature = requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x) {
-  s.curvature(x);
-};
+concept HasStatisticCurvature =
+    requires(const S& s, const Eigen::Matrix<Scalar, Dim, 1>& x) { s.curvature(x); };
 
 /// Statistics by hand, in one of the two ways.
 template <class S, class Scalar, int Dim>
 concept StatisticsByHand = SparseStatistics<S, Scalar, Dim> ||
-    (HasJacobian<S, Scalar, Dim> &&
-     (HasStatisticLaplacian<S, Scalar, Dim> || HasStatisticCurvature<S, Scalar, Dim>));
+                           (HasJacobian<S, Scalar, Dim> && (HasStatisticLaplacian<S, Scalar, Dim> ||
+                                                            HasStatisticCurvature<S, Scalar, Dim>));
 
 /// A function of x that takes numbers which carry derivatives and returns such numbers: statistics
 /// or a base measure written once, as a generic callable, and differentiated by the library.
@@ -90,8 +84,8 @@ concept StatisticsByHand = SparseStatistics<S, Scalar, Dim> ||
 template <class S, class Scalar, int Dim>
 concept DifferentiableFunction = requires(const S& s, const detail::ForwardPoint<Scalar, Dim>& x) {
   s(x);
-  requires detail::carries < std::decay_t<decltype(s(x))>,
-  typename detail::ForwardPoint<Scalar, Dim>::Scalar > ;
+  requires detail::carries<std::decay_t<decltype(s(x))>,
+                           typename detail::ForwardPoint<Scalar, Dim>::Scalar>;
 };
 
 /// What an `ExponentialFamily` takes for its statistics.
@@ -102,7 +96,7 @@ concept StatisticsFor = StatisticsByHand<S, Scalar, Dim> || DifferentiableFuncti
 /// them.
 template <class S, class Scalar, int Dim>
 concept KnowsCurvature = SparseStatistics<S, Scalar, Dim> ||
-                         (HasJacobian<S, Scalar, Dim>&& HasStatisticCurvature<S, Scalar, Dim>) ||
+                         (HasJacobian<S, Scalar, Dim> && HasStatisticCurvature<S, Scalar, Dim>) ||
                          DifferentiableFunction<S, Scalar, Dim>;
 
 /// Statistics of which a density that is moved is again one: theta . t(x - v) is theta' . t(x) up
@@ -144,7 +138,7 @@ struct FlatBase {};
 /// What an `ExponentialFamily` takes for its base measure.
 template <class B, class Scalar, int Dim>
 concept BaseFor = std::same_as<B, FlatBase> || BaseByHand<B, Scalar, Dim> ||
-    DifferentiableFunction<B, Scalar, Dim>;
+                  DifferentiableFunction<B, Scalar, Dim>;
 
 namespace detail {
 
@@ -199,8 +193,9 @@ void for_each_forward(const Function& function, const Eigen::Matrix<Scalar, Dim,
 template <int Dim, class Visit>
 EIGEN_ALWAYS_INLINE void for_each_coordinate(Eigen::Index d, Visit&& visit) {
   if constexpr (Dim != Eigen::Dynamic && Dim <= 8) {
-    [&]<int... J>(std::integer_sequence<int, J...>) { (visit(Eigen::Index(J)), ...); }
-    (std::make_integer_sequence<int, Dim>{});
+    [&]<int... J>(std::integer_sequence<int, J...>) {
+      (visit(Eigen::Index(J)), ...);
+    }(std::make_integer_sequence<int, Dim>{});
   } else {
     for (Eigen::Index j = 0; j < d; ++j) visit(j);
   }
@@ -244,10 +239,11 @@ EIGEN_ALWAYS_INLINE void write_laplacian(const Statistics& statistics,
 
 // D and d_jj t, both K x Dim.
 template <class Scalar, int Dim, int ParameterCount, class Statistics>
-requires KnowsCurvature<Statistics, Scalar, Dim> EIGEN_ALWAYS_INLINE void write_curvature(
-    const Statistics& statistics, const Eigen::Matrix<Scalar, Dim, 1>& x,
-    Eigen::Matrix<Scalar, ParameterCount, Dim>& jacobian,
-    Eigen::Matrix<Scalar, ParameterCount, Dim>& curvature) {
+  requires KnowsCurvature<Statistics, Scalar, Dim>
+EIGEN_ALWAYS_INLINE void write_curvature(const Statistics& statistics,
+                                         const Eigen::Matrix<Scalar, Dim, 1>& x,
+                                         Eigen::Matrix<Scalar, ParameterCount, Dim>& jacobian,
+                                         Eigen::Matrix<Scalar, ParameterCount, Dim>& curvature) {
   if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
     jacobian.setZero();
     curvature.setZero();

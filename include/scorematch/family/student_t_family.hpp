@@ -39,7 +39,9 @@ class StudentTFamily : public Differentiated<StudentTFamily<Scalar_, Dim_>, Scal
   using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
   using Distribution = StudentT<Scalar, Dim>;
 
-  StudentTFamily() requires(Dim != Eigen::Dynamic) : core_(Dim) {}
+  StudentTFamily()
+    requires(Dim != Eigen::Dynamic)
+      : core_(Dim) {}
 
   /// **Errors** std::invalid_argument for a dimension below 1, or other than a fixed Dim.
   explicit StudentTFamily(Eigen::Index dimension) : core_(dimension) {}

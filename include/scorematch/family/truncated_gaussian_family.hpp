@@ -40,7 +40,9 @@ class TruncatedGaussianFamily : public PairwiseGaussianFamily<Scalar_, Dim_> {
   using Distribution = TruncatedGaussian<Scalar, Dim>;
 
   /// The positive orthant.
-  TruncatedGaussianFamily() requires(Dim != Eigen::Dynamic) : TruncatedGaussianFamily(Dim) {}
+  TruncatedGaussianFamily()
+    requires(Dim != Eigen::Dynamic)
+      : TruncatedGaussianFamily(Dim) {}
 
   /// The positive orthant of R^dimension.
   explicit TruncatedGaussianFamily(Eigen::Index dimension)

@@ -188,7 +188,9 @@ class VonMisesFamily
   using typename Parent::Parameters;
 
   /// Independent angles, each with a field of its own.
-  VonMisesFamily() requires(Dim != Eigen::Dynamic) : VonMisesFamily(Dim) {}
+  VonMisesFamily()
+    requires(Dim != Eigen::Dynamic)
+      : VonMisesFamily(Dim) {}
 
   /// Independent angles, each with a field of its own.
   explicit VonMisesFamily(Eigen::Index dimension)

@@ -86,7 +86,7 @@ struct Fit {
   /// that no fit has, those of the distribution, and what the archive itself throws at its end. All
   /// leave this as it was.
   template <class Archive>
-  requires detail::Archived<typename F::Distribution, Archive>
+    requires detail::Archived<typename F::Distribution, Archive>
   void serialize(Archive& archive, unsigned version) {
     Minimum<typename F::Parameters> at{parameters, loss, gradient_norm, iterations, status};
     detail::archive_minimum(archive, at);
@@ -337,10 +337,12 @@ class Estimator {
 
   /// Takes in samples with weights, where the summary knows them.
   template <SamplesOf<Scalar, F::Dim> X, WeightsOf<Scalar> W>
-  requires requires(Summary& summary, const X& samples, const W& weights) {
-    summary.add(samples, weights);
+    requires requires(Summary& summary, const X& samples, const W& weights) {
+      summary.add(samples, weights);
+    }
+  void observe(const X& samples, const W& weights) {
+    summary_.add(samples, weights);
   }
-  void observe(const X& samples, const W& weights) { summary_.add(samples, weights); }
 
   /// Takes in all that `other` has seen. Family, loss and optimizer remain this one's.
   void merge(const Estimator& other) { summary_.merge(other.summary_); }
@@ -352,17 +354,24 @@ class Estimator {
 
   /// All that was seen, as plain numbers, where the summary gives them. Family, loss and optimizer
   /// are not part of it.
-  auto state() const requires requires(const Summary& summary) { summary.state(); }
-  { return summary_.state(); }
+  auto state() const
+    requires requires(const Summary& summary) { summary.state(); }
+  {
+    return summary_.state();
+  }
 
   /// Becomes what gave the state, to the bit, given the same family and loss. Throws as the
   /// summary's `restore` does, and is then as it was before the call.
   template <class State>
-  requires requires(Summary& summary, const State& state) { summary.restore(state); }
-  void restore(const State& state) { summary_.restore(state); }
+    requires requires(Summary& summary, const State& state) { summary.restore(state); }
+  void restore(const State& state) {
+    summary_.restore(state);
+  }
 
   /// Whether both have seen the same, to the bit. Family, loss and optimizer are not compared.
-  bool operator==(const Estimator& other) const requires std::equality_comparable<Summary> {
+  bool operator==(const Estimator& other) const
+    requires std::equality_comparable<Summary>
+  {
     return summary_ == other.summary_;
   }
 

@@ -26,8 +26,8 @@ namespace detail {
 // Two AVX-512 registers' worth, four of AVX2 or SSE: enough independent work to hide the latency
 // of one fit, few enough to keep fits of two spins in the registers.
 template <class Scalar>
-inline constexpr int default_lanes = (EIGEN_MAX_STATIC_ALIGN_BYTES >= 64 ? 128 : 64) /
-                                     int(sizeof(Scalar));
+inline constexpr int default_lanes =
+    (EIGEN_MAX_STATIC_ALIGN_BYTES >= 64 ? 128 : 64) / int(sizeof(Scalar));
 
 // A family that can be had over another scalar.
 template <class F, class Scalar>
@@ -37,16 +37,13 @@ using FamilyOver =
 // The same fit over packs compiles, and its summary can be filled lane by lane. Large matrices of
 // packs would not fit the cache.
 template <class F, class L, class Optimizer, class P>
-concept RunsInLockstep = int(F::Dim) != Eigen::Dynamic&& int(F::Dim) <= 8 &&
-                         requires(const F& family) {
-  family.template with_scalar<P>();
-}
-&&LossFor<L, FamilyOver<F, P>>&& OptimizerFor<
-    Optimizer, ObjectiveOf<L, FamilyOver<F, P>>,
-    typename FamilyOver<F, P>::Parameters>&& requires(SummaryOf<L, FamilyOver<F, P>>& packed,
-                                                      const SummaryOf<L, F>& summary) {
-  packed.lane(0) = summary;
-};
+concept RunsInLockstep = int(F::Dim) != Eigen::Dynamic && int(F::Dim) <= 8 &&
+                         requires(const F& family) { family.template with_scalar<P>(); } &&
+                         LossFor<L, FamilyOver<F, P>> &&
+                         OptimizerFor<Optimizer, ObjectiveOf<L, FamilyOver<F, P>>,
+                                      typename FamilyOver<F, P>::Parameters> &&
+                         requires(SummaryOf<L, FamilyOver<F, P>>& packed,
+                                  const SummaryOf<L, F>& summary) { packed.lane(0) = summary; };
 
 }  // namespace detail
 

@@ -341,10 +341,9 @@ auto fisher_average(const P& p, const Q& q, const X& samples, const W& weights) 
 ///
 /// **Example** docs/snippets/judging_a_fit.cpp
 template <class P, class Q, DenseExpression X>
-requires ModelWithScore<P, typename X::Scalar, X::RowsAtCompileTime> &&
-    ModelWithScore<Q, typename X::Scalar, X::RowsAtCompileTime>
-        SampleAverage<typename X::Scalar> fisher_divergence(const P& p, const Q& q,
-                                                            const X& samples) {
+  requires ModelWithScore<P, typename X::Scalar, X::RowsAtCompileTime> &&
+           ModelWithScore<Q, typename X::Scalar, X::RowsAtCompileTime>
+SampleAverage<typename X::Scalar> fisher_divergence(const P& p, const Q& q, const X& samples) {
   SampleAverage<typename X::Scalar> result{};
   detail::with_coefficients(samples, [&](const auto& block) {
     result = detail::fisher_average(p, q, block, detail::Unweighted{});
@@ -355,10 +354,10 @@ requires ModelWithScore<P, typename X::Scalar, X::RowsAtCompileTime> &&
 /// The same with weights, as for reweighted simulations: each column is one independent draw,
 /// whatever its weight, and only ratios of weights matter. One of weight 0 is absent.
 template <class P, class Q, DenseExpression X, WeightsOf<typename X::Scalar> W>
-requires ModelWithScore<P, typename X::Scalar, X::RowsAtCompileTime> &&
-    ModelWithScore<Q, typename X::Scalar, X::RowsAtCompileTime>
-        SampleAverage<typename X::Scalar> fisher_divergence(const P& p, const Q& q,
-                                                            const X& samples, const W& weights) {
+  requires ModelWithScore<P, typename X::Scalar, X::RowsAtCompileTime> &&
+           ModelWithScore<Q, typename X::Scalar, X::RowsAtCompileTime>
+SampleAverage<typename X::Scalar> fisher_divergence(const P& p, const Q& q, const X& samples,
+                                                    const W& weights) {
   SampleAverage<typename X::Scalar> result{};
   detail::with_weighted(samples, weights, samples.rows(),
                         [&](const auto& block, const auto& weight) {

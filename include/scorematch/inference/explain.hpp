@@ -177,9 +177,9 @@ std::vector<Eigen::Index> flat_parameters(Obj& objective, const Parameters& thet
 ///
 /// **Example** tests/explain_test.cpp
 template <class F, LossFor<F> L>
-requires Real<typename F::Scalar> std::string explain(const Fit<F>& fit, const F& family,
-                                                      const L& loss,
-                                                      const SummaryOf<L, F>& summary) {
+  requires Real<typename F::Scalar>
+std::string explain(const Fit<F>& fit, const F& family, const L& loss,
+                    const SummaryOf<L, F>& summary) {
   const Status status = fit.status;
   std::string text{explain(status)};
   const auto name = [&](Eigen::Index k) { return detail::parameter_name(family, k); };
@@ -208,8 +208,8 @@ requires Real<typename F::Scalar> std::string explain(const Fit<F>& fit, const F
 
 /// The same from samples, one per column.
 template <class F, LossFor<F> L, SamplesOf<typename F::Scalar, F::Dim> X>
-requires Real<typename F::Scalar> std::string explain(const Fit<F>& fit, const F& family,
-                                                      const L& loss, const X& samples) {
+  requires Real<typename F::Scalar>
+std::string explain(const Fit<F>& fit, const F& family, const L& loss, const X& samples) {
   auto summary = loss.summary(family);
   summary.add(samples);
   return scorematch::explain(fit, family, loss, std::as_const(summary));

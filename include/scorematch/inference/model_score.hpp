@@ -53,7 +53,7 @@ class InBox {
   const Box<Scalar, Dim>& box() const { return box_; }
 
   template <HasScalar<Scalar> X>
-  requires ModelWithScore<Model, Scalar, X::RowsAtCompileTime>
+    requires ModelWithScore<Model, Scalar, X::RowsAtCompileTime>
   auto score(const X& x) const {
     if constexpr (HasScoreMember<Model, Scalar, X::RowsAtCompileTime>) {
       return model_.score(x);
@@ -85,7 +85,7 @@ class OnTorus {
   explicit OnTorus(Model model) : model_(std::move(model)) {}
 
   template <DenseExpression X>
-  requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime>
+    requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime>
   auto score(const X& x) const {
     if constexpr (HasScoreMember<Model, typename X::Scalar, X::RowsAtCompileTime>) {
       return model_.score(x);

@@ -302,10 +302,10 @@ void draw_signs(Rng& rng, double flip_probability, Signs& signs) {
 ///
 /// **Example** docs/snippets/judging_a_fit.cpp
 template <class Model, DenseExpression X, class Kernel = DefaultSteinKernel<Model>>
-requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
-    SteinKernel<Kernel, std::common_type_t<typename X::Scalar, double>>
-        SteinDiscrepancy<typename X::Scalar> stein_discrepancy(const Model& model, const X& samples,
-                                                               const Kernel& kernel = {}) {
+  requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
+           SteinKernel<Kernel, std::common_type_t<typename X::Scalar, double>>
+SteinDiscrepancy<typename X::Scalar> stein_discrepancy(const Model& model, const X& samples,
+                                                       const Kernel& kernel = {}) {
   using Sum = std::common_type_t<typename X::Scalar, double>;
   SteinDiscrepancy<typename X::Scalar> result{};
   detail::with_coefficients(samples, [&](const auto& block) {
@@ -342,11 +342,11 @@ requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
 ///
 /// **Example** docs/snippets/judging_a_fit.cpp
 template <class Model, DenseExpression X, RandomBits Rng, class Kernel = DefaultSteinKernel<Model>>
-requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
-    SteinKernel<Kernel, std::common_type_t<typename X::Scalar, double>>
-        SteinTest<typename X::Scalar> stein_test(const Model& model, const X& samples, Rng& rng,
-                                                 const Kernel& kernel = {},
-                                                 const WildBootstrap& bootstrap = {}) {
+  requires ModelWithScore<Model, typename X::Scalar, X::RowsAtCompileTime> &&
+           SteinKernel<Kernel, std::common_type_t<typename X::Scalar, double>>
+SteinTest<typename X::Scalar> stein_test(const Model& model, const X& samples, Rng& rng,
+                                         const Kernel& kernel = {},
+                                         const WildBootstrap& bootstrap = {}) {
   using Sum = std::common_type_t<typename X::Scalar, double>;
   using Matrix = Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic>;
   bootstrap.require_options();

@@ -141,9 +141,7 @@ PeriodicKernel(Radial) -> PeriodicKernel<Radial>;
 
 /// A kernel that vanishes at the edge of the model's box.
 template <class Kernel>
-concept VanishesAtEdge = requires {
-  requires bool(Kernel::vanishes_at_edge);
-};
+concept VanishesAtEdge = requires { requires bool(Kernel::vanishes_at_edge); };
 
 /// The kernel of `stein_discrepancy` and `stein_test` where none is given: the inverse multiquadric
 /// for the domain of the model.
@@ -166,7 +164,7 @@ using DefaultSteinKernel =
 ///
 /// **Cost** O(Dim min(n, 500)^2). **Allocation** at most 1 MB of distances (of double).
 template <DenseExpression X>
-requires Real<typename X::Scalar>
+  requires Real<typename X::Scalar>
 typename X::Scalar median_distance(const X& samples) {
   using Scalar = typename X::Scalar;
   using std::hypot;

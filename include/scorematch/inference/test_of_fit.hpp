@@ -22,9 +22,8 @@ concept SamplerFor = requires(const S& sampler, const typename F::Distribution& 
 
 /// A distribution that draws: `distribution.sample(n, rng)`.
 template <class D, class Rng>
-concept HasSample = requires(const D& distribution, Eigen::Index n, Rng& rng) {
-  distribution.sample(n, rng);
-};
+concept HasSample =
+    requires(const D& distribution, Eigen::Index n, Rng& rng) { distribution.sample(n, rng); };
 
 /// The sampler of distributions that have a `sample` of their own.
 struct OwnSample {

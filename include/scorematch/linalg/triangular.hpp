@@ -18,9 +18,8 @@
 namespace scorematch::detail {
 
 template <class Matrix>
-inline constexpr bool unrolled =
-    int(Matrix::RowsAtCompileTime) != Eigen::Dynamic&& int(Matrix::RowsAtCompileTime) <=
-                                          largest_unrolled;
+inline constexpr bool unrolled = int(Matrix::RowsAtCompileTime) != Eigen::Dynamic &&
+                                 int(Matrix::RowsAtCompileTime) <= largest_unrolled;
 
 // Calls visit(i, j, place) for each entry below the diagonal, `place` being its place among them
 // row by row.

@@ -45,8 +45,9 @@ struct DenoisingPoint {
   bool antithetic;
 
   template <class F, class Noise, DenseExpression Theta>
-  requires(HasScore<F> || HasLaplacian<F>) typename Theta::Scalar operator()(
-      const F& family, PointOf<F>& x, const Noise& e, const Theta& theta) const {
+    requires(HasScore<F> || HasLaplacian<F>)
+  typename Theta::Scalar operator()(const F& family, PointOf<F>& x, const Noise& e,
+                                    const Theta& theta) const {
     x += sigma * e;
     const auto s = score(family, x, theta);
     typename Theta::Scalar sum = s.squaredNorm() / 2;
@@ -101,9 +102,8 @@ struct DenoisingScoreMatchingLoss {
   Eigen::Index batch_size = 0;
 
   template <WithoutEdge F>
-  requires((HasScore<F> || HasLaplacian<F>)&&GaussianModel<F>)
-      Moments<typename F::Scalar, F::Dim> summary(const F& family)
-  const {
+    requires((HasScore<F> || HasLaplacian<F>) && GaussianModel<F>)
+  Moments<typename F::Scalar, F::Dim> summary(const F& family) const {
     require_options<LaneOf<typename F::Scalar>>();
     return Moments<typename F::Scalar, F::Dim>(family.dimension());
   }
@@ -117,19 +117,17 @@ struct DenoisingScoreMatchingLoss {
   }
 
   template <WithoutEdge F>
-  requires(HasScore<F> ||
-           HasLaplacian<F>) SampleSet<typename F::Scalar, F::Dim> summary(const F& family)
-  const {
+    requires(HasScore<F> || HasLaplacian<F>)
+  SampleSet<typename F::Scalar, F::Dim> summary(const F& family) const {
     require_options<typename F::Scalar>();
     return SampleSet<typename F::Scalar, F::Dim>(family.dimension());
   }
 
   /// **Errors** as of `RandomizedObjective`.
   template <WithoutEdge F>
-  requires(HasScore<F> || HasLaplacian<F>)
-      RandomizedObjective<F, DenoisingPoint<typename F::Scalar>> objective(
-          const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples)
-  const {
+    requires(HasScore<F> || HasLaplacian<F>)
+  RandomizedObjective<F, DenoisingPoint<typename F::Scalar>> objective(
+      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
     using Scalar = typename F::Scalar;
     require_options<Scalar>();
     detail::require_random_options(owner, "draws", draws, batch_size, samples);

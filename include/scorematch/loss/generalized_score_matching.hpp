@@ -47,9 +47,9 @@ namespace detail {
 template <class Domain, class F>
 inline constexpr bool domain_for = std::same_as<Domain, NaturalDomain>;
 template <class Scalar, int Dim, class F>
-inline constexpr bool domain_for<Box<Scalar, Dim>, F> = std::same_as<Scalar, typename F::Scalar> &&
-                                                        (Dim == F::Dim || Dim == Eigen::Dynamic ||
-                                                         F::Dim == Eigen::Dynamic);
+inline constexpr bool domain_for<Box<Scalar, Dim>, F> =
+    std::same_as<Scalar, typename F::Scalar> &&
+    (Dim == F::Dim || Dim == Eigen::Dynamic || F::Dim == Eigen::Dynamic);
 
 }  // namespace detail
 
@@ -95,7 +95,7 @@ class GeneralizedScoreMatchingLoss {
 
   /// An empty summary.
   template <HasCurvature F>
-  requires detail::domain_for<Domain, F>
+    requires detail::domain_for<Domain, F>
   auto summary(const F& family) const {
     if constexpr (ExponentialModel<F>) {
       return QuadraticSummary<typename F::Exponential, Weighting<F>>(family, weighting(family));
@@ -113,14 +113,16 @@ class GeneralizedScoreMatchingLoss {
 
   /// **Errors** std::invalid_argument where there are no samples or the parameter counts differ.
   template <HasCurvature F>
-  requires ExponentialModel<F>
-      QuadraticObjectiveOf<F, QuadraticSummary<typename F::Exponential, Weighting<F>>> objective(
-          const F& family, const QuadraticSummary<typename F::Exponential, Weighting<F>>& summary)
-  const { return detail::quadratic_objective(family, summary); }
+    requires ExponentialModel<F>
+  QuadraticObjectiveOf<F, QuadraticSummary<typename F::Exponential, Weighting<F>>> objective(
+      const F& family,
+      const QuadraticSummary<typename F::Exponential, Weighting<F>>& summary) const {
+    return detail::quadratic_objective(family, summary);
+  }
 
   /// The loss of one sample, weighted by its distance from the edge.
   template <HasCurvature F>
-  requires detail::domain_for<Domain, F>
+    requires detail::domain_for<Domain, F>
   auto point(const F& family) const {
     return PointLoss(family, GeneralizedScoreMatchingPoint<Weighting<F>>{weighting(family)});
   }

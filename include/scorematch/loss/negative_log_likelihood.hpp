@@ -43,7 +43,9 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
   }
 
   /// The loss at `from_local(u)` and its gradient by u.
-  Scalar local(const Parameters& u, Parameters& gradient) requires Real<Scalar> {
+  Scalar local(const Parameters& u, Parameters& gradient)
+    requires Real<Scalar>
+  {
     const Scalar result = evaluate<true>(this->from_mean_at(u), gradient);
     this->scale(gradient);
     return result;
@@ -137,8 +139,10 @@ struct NegativeLogLikelihood {
 
   /// The loss of one sample.
   template <GaussianModel F>
-  requires Real<typename F::Scalar> PointLoss<F, NegativeLogLikelihoodPoint> point(const F& family)
-  const { return {family, {}}; }
+    requires Real<typename F::Scalar>
+  PointLoss<F, NegativeLogLikelihoodPoint> point(const F& family) const {
+    return {family, {}};
+  }
 };
 
 }  // namespace scorematch

@@ -47,7 +47,9 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
   }
 
   /// The loss at `from_local(u)` and its gradient by u.
-  Scalar local(const Parameters& u, Parameters& gradient) requires Real<Scalar> {
+  Scalar local(const Parameters& u, Parameters& gradient)
+    requires Real<Scalar>
+  {
     const Scalar result = evaluate<true>(this->from_mean_at(u), gradient);
     this->scale(gradient);
     return result;
@@ -136,9 +138,10 @@ struct ScoreMatchingPoint {
 /// **Example** examples/notebook.cpp, docs/snippets/exponential_families.cpp
 struct ScoreMatchingLoss {
   template <HasLaplacian F>
-  requires WithoutEdge<F> && GaussianModel<F> Moments<typename F::Scalar, F::Dim> summary(
-      const F& family)
-  const { return Moments<typename F::Scalar, F::Dim>(family.dimension()); }
+    requires WithoutEdge<F> && GaussianModel<F>
+  Moments<typename F::Scalar, F::Dim> summary(const F& family) const {
+    return Moments<typename F::Scalar, F::Dim>(family.dimension());
+  }
 
   /// **Errors** std::invalid_argument where there are no samples or the dimensions differ.
   template <GaussianModel F>
@@ -148,31 +151,39 @@ struct ScoreMatchingLoss {
   }
 
   template <HasLaplacian F>
-  requires WithoutEdge<F> SampleSet<typename F::Scalar, F::Dim> summary(const F& family)
-  const { return SampleSet<typename F::Scalar, F::Dim>(family.dimension()); }
+    requires WithoutEdge<F>
+  SampleSet<typename F::Scalar, F::Dim> summary(const F& family) const {
+    return SampleSet<typename F::Scalar, F::Dim>(family.dimension());
+  }
 
   /// **Errors** as of `SampleObjective`.
   template <HasLaplacian F>
-  requires WithoutEdge<F> SampleObjective<F, ScoreMatchingPoint> objective(
-      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples)
-  const { return {family, samples}; }
+    requires WithoutEdge<F>
+  SampleObjective<F, ScoreMatchingPoint> objective(
+      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
+    return {family, samples};
+  }
 
   template <HasLaplacian F>
-  requires WithoutEdge<F> && ExponentialModel<F> QuadraticSummary<typename F::Exponential> summary(
-      const F& family)
-  const { return QuadraticSummary<typename F::Exponential>(family); }
+    requires WithoutEdge<F> && ExponentialModel<F>
+  QuadraticSummary<typename F::Exponential> summary(const F& family) const {
+    return QuadraticSummary<typename F::Exponential>(family);
+  }
 
   /// **Errors** std::invalid_argument where there are no samples or the parameter counts differ.
   template <HasLaplacian F>
-  requires WithoutEdge<F> && ExponentialModel<F>
-      QuadraticObjectiveOf<F, QuadraticSummary<typename F::Exponential>> objective(
-          const F& family, const QuadraticSummary<typename F::Exponential>& summary)
-  const { return detail::quadratic_objective(family, summary); }
+    requires WithoutEdge<F> && ExponentialModel<F>
+  QuadraticObjectiveOf<F, QuadraticSummary<typename F::Exponential>> objective(
+      const F& family, const QuadraticSummary<typename F::Exponential>& summary) const {
+    return detail::quadratic_objective(family, summary);
+  }
 
   /// The loss of one sample.
   template <HasLaplacian F>
-  requires WithoutEdge<F> PointLoss<F, ScoreMatchingPoint> point(const F& family)
-  const { return {family, {}}; }
+    requires WithoutEdge<F>
+  PointLoss<F, ScoreMatchingPoint> point(const F& family) const {
+    return {family, {}};
+  }
 };
 
 }  // namespace scorematch

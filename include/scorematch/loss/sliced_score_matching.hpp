@@ -77,17 +77,17 @@ struct SlicedScoreMatchingLoss {
   Eigen::Index batch_size = 0;
 
   template <HasDirectional F>
-  requires WithoutEdge<F> SampleSet<typename F::Scalar, F::Dim> summary(const F& family)
-  const {
+    requires WithoutEdge<F>
+  SampleSet<typename F::Scalar, F::Dim> summary(const F& family) const {
     require_options<F>();
     return SampleSet<typename F::Scalar, F::Dim>(family.dimension());
   }
 
   /// **Errors** as of `RandomizedObjective`.
   template <HasDirectional F>
-  requires WithoutEdge<F> RandomizedObjective<F, SlicedPoint<typename F::Scalar>> objective(
-      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples)
-  const {
+    requires WithoutEdge<F>
+  RandomizedObjective<F, SlicedPoint<typename F::Scalar>> objective(
+      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
     require_options<F>();
     detail::require_random_options(owner, "projections", projections, batch_size, samples);
     return {

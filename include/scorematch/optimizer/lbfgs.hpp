@@ -116,7 +116,7 @@ struct WalkCoordinates {
 };
 
 template <class Obj, class Parameters>
-requires HasLocalCoordinates<Obj, Parameters>
+  requires HasLocalCoordinates<Obj, Parameters>
 struct WalkCoordinates<Obj, Parameters> {
   Obj& objective;
 
@@ -394,10 +394,8 @@ struct Lbfgs {
   Eigen::Index max_evaluations = 20;  ///< for one line search, at least 2
 
   template <class Parameters, Objective<Parameters> Obj, Observer<Parameters> Obs>
-  requires Real<typename Parameters::Scalar> Minimum<Parameters> minimize(Obj& objective,
-                                                                          const Parameters& start,
-                                                                          Obs& observer)
-  const {
+    requires Real<typename Parameters::Scalar>
+  Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs& observer) const {
     require_options();
     if (detail::info_of<Parameters>(objective).stochastic) {
       detail::fail(

@@ -11,13 +11,13 @@
 namespace scorematch {
 
 template <class F>
-concept FamilyTypes = requires {
-  typename F::Scalar;
-  typename F::Parameters;
-  typename F::Distribution;
-}
-&&Number<typename F::Scalar>&& HasScalar<typename F::Parameters, typename F::Scalar>&& bool(
-    F::Parameters::IsVectorAtCompileTime);
+concept FamilyTypes =
+    requires {
+      typename F::Scalar;
+      typename F::Parameters;
+      typename F::Distribution;
+    } && Number<typename F::Scalar> && HasScalar<typename F::Parameters, typename F::Scalar> &&
+    bool(F::Parameters::IsVectorAtCompileTime);
 
 template <class F>
 concept FamilyDimension = requires {
@@ -33,12 +33,12 @@ concept FamilyDimension = requires {
 /// No derivative is asked for here: how a loss differentiates a family is between the two.
 template <class F>
 concept Family = FamilyTypes<F> && FamilyDimension<F> && std::copy_constructible<F> &&
-    requires(const F& family, const typename F::Parameters& theta) {
-  { family.dimension() } -> std::convertible_to<Eigen::Index>;
-  { family.parameter_count() } -> std::convertible_to<Eigen::Index>;
-  { family.start() } -> std::convertible_to<typename F::Parameters>;
-  { family.distribution(theta) } -> std::same_as<typename F::Distribution>;
-};
+                 requires(const F& family, const typename F::Parameters& theta) {
+                   { family.dimension() } -> std::convertible_to<Eigen::Index>;
+                   { family.parameter_count() } -> std::convertible_to<Eigen::Index>;
+                   { family.start() } -> std::convertible_to<typename F::Parameters>;
+                   { family.distribution(theta) } -> std::same_as<typename F::Distribution>;
+                 };
 
 /// A family that takes a start from what was seen. Law: it moves with the samples, and is a valid
 /// argument of `distribution` for every summary with samples.
@@ -50,6 +50,6 @@ concept StartsFrom = Family<F> && requires(const F& family, const Summary& summa
 /// Where a fit of the family may set out: a column of its parameters.
 template <class X, class F>
 concept StartFor = DenseExpression<X> && HasScalar<X, typename F::Scalar> &&
-    HasRows<X, int(F::Parameters::SizeAtCompileTime)>;
+                   HasRows<X, int(F::Parameters::SizeAtCompileTime)>;
 
 }  // namespace scorematch

@@ -17,14 +17,15 @@ namespace scorematch {
 /// Laws: adding a block equals adding its columns; `merge` equals having added the other's samples;
 /// an `add` that throws leaves the summary as it was.
 template <class S, class F>
-concept SummaryFor = std::copy_constructible<S> &&
+concept SummaryFor =
+    std::copy_constructible<S> &&
     requires(S& summary, const S& other, const Eigen::Matrix<typename F::Scalar, F::Dim, 1>& x,
              const Eigen::Matrix<typename F::Scalar, F::Dim, Eigen::Dynamic>& samples) {
-  summary.add(x);
-  summary.add(samples);
-  summary.merge(other);
-  { any(other.count() > 0) } -> std::convertible_to<bool>;
-};
+      summary.add(x);
+      summary.add(samples);
+      summary.merge(other);
+      { any(other.count() > 0) } -> std::convertible_to<bool>;
+    };
 
 template <class L, class F>
 concept Summarizes = requires(const L& loss, const F& family) {
@@ -53,8 +54,8 @@ using ObjectiveOf = std::remove_cvref_t<decltype(std::declval<const L&>().object
 /// Laws: `summary(family)` is empty; the objective keeps no reference to loss, family or summary.
 template <class L, class F>
 concept LossFor = Family<F> && NoEdgeOrGeneralizedScoreMatchingLoss<L, F> && Summarizes<L, F> &&
-    requires(const L& loss, const F& family, const SummaryOf<L, F>& summary) {
-  { loss.objective(family, summary) } -> Objective<typename F::Parameters>;
-};
+                  requires(const L& loss, const F& family, const SummaryOf<L, F>& summary) {
+                    { loss.objective(family, summary) } -> Objective<typename F::Parameters>;
+                  };
 
 }  // namespace scorematch

@@ -63,10 +63,10 @@ concept HasExactMinimum = Objective<O, Parameters> && requires(O& objective) {
 /// One that also knows the distribution there, for less than `family.distribution(parameters)`
 /// costs, to which it is equal up to rounding. It gives away what it holds: the last call.
 template <class O, class F>
-concept HasExactDistribution = HasExactMinimum<O, typename F::Parameters> &&
-    requires(O&& objective) {
-  { std::move(objective).exact_distribution() } -> std::same_as<typename F::Distribution>;
-};
+concept HasExactDistribution =
+    HasExactMinimum<O, typename F::Parameters> && requires(O&& objective) {
+      { std::move(objective).exact_distribution() } -> std::same_as<typename F::Distribution>;
+    };
 
 /// An objective that knows how far theta is from its minimum, without units. Laws: zero at a
 /// minimum alone, up to rounding; of order one or more where the model at theta is nothing like the
@@ -84,23 +84,24 @@ concept HasDistanceToMinimum = requires(O& objective, const Parameters& theta) {
 /// `to_local(from_local(u))` is u up to rounding. Samples that are moved or scaled together leave u
 /// of the moved parameters, and the ratio of values and gradients, as they are.
 template <class O, class Parameters>
-concept HasLocalCoordinates = Objective<O, Parameters> &&
-    requires(O& objective, const Parameters& u, Parameters& gradient) {
-  { objective.local(u, gradient) } -> std::convertible_to<typename Parameters::Scalar>;
-  { objective.to_local(u) } -> std::convertible_to<Parameters>;
-  { objective.from_local(u) } -> std::convertible_to<Parameters>;
-};
+concept HasLocalCoordinates =
+    Objective<O, Parameters> && requires(O& objective, const Parameters& u, Parameters& gradient) {
+      { objective.local(u, gradient) } -> std::convertible_to<typename Parameters::Scalar>;
+      { objective.to_local(u) } -> std::convertible_to<Parameters>;
+      { objective.from_local(u) } -> std::convertible_to<Parameters>;
+    };
 
 /// A convex penalty that is a sum over the parameters, each on its own: sum_k value(k, theta_k).
 ///
 /// Laws: `value(k, t)` is at least 0, zero at t = 0, and convex in t; `proximal(k, t, step)` is the
 /// z that minimizes (z - t)^2 / 2 + step value(k, z), for step >= 0.
 template <class P, class Scalar>
-concept SeparablePenalty = std::copy_constructible<std::remove_cvref_t<P>> &&
+concept SeparablePenalty =
+    std::copy_constructible<std::remove_cvref_t<P>> &&
     requires(const std::remove_cvref_t<P>& penalty, Eigen::Index k, Scalar t, Scalar step) {
-  { penalty.value(k, t) } -> std::convertible_to<Scalar>;
-  { penalty.proximal(k, t, step) } -> std::convertible_to<Scalar>;
-};
+      { penalty.value(k, t) } -> std::convertible_to<Scalar>;
+      { penalty.proximal(k, t, step) } -> std::convertible_to<Scalar>;
+    };
 
 /// An objective that is `smooth()`, an `Objective`, plus `penalty()`. Where the penalty has a
 /// corner there is no gradient, and an optimizer that knows of corners asks for the two apart.
@@ -113,9 +114,8 @@ concept PenalizedObjective = requires(O& objective) {
 /// An objective that can say what is wrong with a start, before any step: `check_start` throws
 /// std::invalid_argument with a sentence that names the sample.
 template <class O, class Parameters>
-concept ChecksStart = requires(O& objective, const Parameters& start) {
-  objective.check_start(start);
-};
+concept ChecksStart =
+    requires(O& objective, const Parameters& start) { objective.check_start(start); };
 
 namespace detail {
 

@@ -13,12 +13,11 @@ namespace scorematch {
 /// (Eigen's columns can be called too, with indices; as the last argument of `fit` they are
 /// starts.)
 template <class O, class Parameters>
-concept Observer = !DenseExpression<std::remove_cvref_t<O>> &&
-                   requires(O & observer, const IterationState<Parameters>& state) {
-  observer(state);
-}
-&&(std::is_void_v<std::invoke_result_t<O&, const IterationState<Parameters>&>> ||
-   std::convertible_to<std::invoke_result_t<O&, const IterationState<Parameters>&>, bool>);
+concept Observer =
+    !DenseExpression<std::remove_cvref_t<O>> &&
+    requires(O& observer, const IterationState<Parameters>& state) { observer(state); } &&
+    (std::is_void_v<std::invoke_result_t<O&, const IterationState<Parameters>&>> ||
+     std::convertible_to<std::invoke_result_t<O&, const IterationState<Parameters>&>, bool>);
 
 /// The observer that looks at nothing.
 struct NoObserver {
@@ -46,9 +45,10 @@ concept AdaptiveOptimizer = bool(O::adaptive);
 /// `converged` only where the optimizer's stated test holds; options out of range throw
 /// std::invalid_argument. A plain value: settings only, nothing of a run stays in it.
 template <class O, class Obj, class Parameters>
-concept OptimizerFor = Objective<Obj, Parameters> && HasExactMinimumIfExact<O, Obj, Parameters> &&
+concept OptimizerFor =
+    Objective<Obj, Parameters> && HasExactMinimumIfExact<O, Obj, Parameters> &&
     requires(const O& optimizer, Obj& objective, const Parameters& start, NoObserver& observer) {
-  { optimizer.minimize(objective, start, observer) } -> std::same_as<Minimum<Parameters>>;
-};
+      { optimizer.minimize(objective, start, observer) } -> std::same_as<Minimum<Parameters>>;
+    };
 
 }  // namespace scorematch

@@ -16,9 +16,7 @@ void take_dense(const Eigen::DenseBase<Derived>&);
 /// Any dense Eigen object or expression: a matrix, an array, a map, a block, a product. (Not
 /// `DenseBase<X>`: `head`, `segment` and `tail` derive from the base of another expression.)
 template <class X>
-concept DenseExpression = requires(const X& x) {
-  detail::take_dense(x);
-};
+concept DenseExpression = requires(const X& x) { detail::take_dense(x); };
 
 /// No silent conversion: float samples belong in a float family.
 template <class X, class Scalar>
@@ -43,10 +41,10 @@ namespace detail {
 // assertion.
 template <class X, class Fixed>
 concept SizedLater = DenseExpression<X> && HasScalar<X, typename Fixed::Scalar> &&
-    ((int(Fixed::RowsAtCompileTime) != Eigen::Dynamic &&
-      int(X::RowsAtCompileTime) == Eigen::Dynamic) ||
-     (int(Fixed::ColsAtCompileTime) != Eigen::Dynamic &&
-      int(X::ColsAtCompileTime) == Eigen::Dynamic));
+                     ((int(Fixed::RowsAtCompileTime) != Eigen::Dynamic &&
+                       int(X::RowsAtCompileTime) == Eigen::Dynamic) ||
+                      (int(Fixed::ColsAtCompileTime) != Eigen::Dynamic &&
+                       int(X::ColsAtCompileTime) == Eigen::Dynamic));
 
 // `x` as a `Fixed`, once its size has been looked at. What is no `SizedLater` passes as it is.
 template <class Fixed, class X>

@@ -70,13 +70,17 @@ class GaussianObjective {
   }
 
   /// Local coordinates: means from m, and all in the deviations of the samples.
-  Parameters from_local(const Parameters& u) requires Real<Scalar> {
+  Parameters from_local(const Parameters& u)
+    requires Real<Scalar>
+  {
     Parameters theta = from_mean_at(u);
     for (Eigen::Index i = 0; i < mean_.size(); ++i) theta(i) += mean_(i);
     return theta;
   }
 
-  Parameters to_local(const Parameters& theta) requires Real<Scalar> {
+  Parameters to_local(const Parameters& theta)
+    requires Real<Scalar>
+  {
     using std::log;
     require_deviations();
     Parameters u = theta;
@@ -90,7 +94,9 @@ class GaussianObjective {
 
   /// The Gaussian at the minimum: its covariance is S to the bit. For sizes at which L L^T would
   /// cost more than to keep S.
-  Gaussian<LaneOf<Scalar>, Dim> exact_distribution() && requires(keeps_covariance) {
+  Gaussian<LaneOf<Scalar>, Dim> exact_distribution() &&
+        requires(keeps_covariance)
+  {
     return Gaussian<LaneOf<Scalar>, Dim>(
         GaussianParts<Vector, Matrix>{std::move(mean_), std::move(covariance_), std::move(root_)});
   }

@@ -22,14 +22,16 @@ struct UniformWeighting {
 /// Laws: h >= 0, and finite as the slope is, inside the domain; `require_inside(samples, weights)`
 /// throws std::invalid_argument where samples of a weight above 0 lie outside, or h is no weight.
 template <class W, class Scalar>
-concept WeightingFor = std::copy_constructible<W> &&
+concept WeightingFor =
+    std::copy_constructible<W> &&
     requires(const W& weighting, const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>& x,
              const Eigen::Matrix<Scalar, Eigen::Dynamic, 1>& weights) {
-  std::bool_constant<W::uniform>{};
-  weighting.require_inside(x, weights);
-} &&(W::uniform || requires(const W& weighting, Eigen::Index j, Scalar x) {
-  { weighting.weight(j, x).h } -> std::convertible_to<Scalar>;
-  { weighting.weight(j, x).slope } -> std::convertible_to<Scalar>;
-});
+      std::bool_constant<W::uniform>{};
+      weighting.require_inside(x, weights);
+    } &&
+    (W::uniform || requires(const W& weighting, Eigen::Index j, Scalar x) {
+      { weighting.weight(j, x).h } -> std::convertible_to<Scalar>;
+      { weighting.weight(j, x).slope } -> std::convertible_to<Scalar>;
+    });
 
 }  // namespace scorematch

@@ -16,11 +16,11 @@ namespace scorematch {
 /// Scalar or `Dual<Scalar, N>` returns a number of theta's kind. (The concept looks at Scalar
 /// alone.)
 template <class P, class F>
-concept PointLossFor = std::copy_constructible<P> &&
-    requires(const P& point, const F& family, const PointOf<F>& x,
-             const typename F::Parameters& theta) {
-  { point(family, x, theta) } -> std::convertible_to<typename F::Scalar>;
-};
+concept PointLossFor =
+    std::copy_constructible<P> && requires(const P& point, const F& family, const PointOf<F>& x,
+                                           const typename F::Parameters& theta) {
+      { point(family, x, theta) } -> std::convertible_to<typename F::Scalar>;
+    };
 
 /// The loss of one sample as a function of theta, as `loss.point(family)` gives it: what standard
 /// errors, cross-validation and weights of one's own are made of.

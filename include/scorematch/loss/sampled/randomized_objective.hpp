@@ -139,15 +139,21 @@ class RandomizedObjective {
     return at_centered(frame_.centered(theta), gradient);
   }
 
-  Scalar local(const Parameters& u, Parameters& gradient) requires LocationScaleFamily<F> {
+  Scalar local(const Parameters& u, Parameters& gradient)
+    requires LocationScaleFamily<F>
+  {
     const Scalar loss = at_centered(frame_.centered_at(u), gradient);
     frame_.scale(gradient);
     return loss;
   }
-  Parameters to_local(const Parameters& theta) requires LocationScaleFamily<F> {
+  Parameters to_local(const Parameters& theta)
+    requires LocationScaleFamily<F>
+  {
     return frame_.to_local(theta);
   }
-  Parameters from_local(const Parameters& u) requires LocationScaleFamily<F> {
+  Parameters from_local(const Parameters& u)
+    requires LocationScaleFamily<F>
+  {
     return frame_.from_local(u);
   }
 
@@ -241,19 +247,19 @@ class SampledLoss {
   explicit SampledLoss(L loss) : loss_(std::move(loss)) {}
 
   template <class F>
-  requires requires(const L& loss, const F& family,
-                    const SampleSet<typename F::Scalar, F::Dim>& samples) {
-    loss.objective(family, samples);
-  }
+    requires requires(const L& loss, const F& family,
+                      const SampleSet<typename F::Scalar, F::Dim>& samples) {
+      loss.objective(family, samples);
+    }
   SampleSet<typename F::Scalar, F::Dim> summary(const F& family) const {
     return SampleSet<typename F::Scalar, F::Dim>(family.dimension());
   }
 
   template <class F>
-  requires requires(const L& loss, const F& family,
-                    const SampleSet<typename F::Scalar, F::Dim>& samples) {
-    loss.objective(family, samples);
-  }
+    requires requires(const L& loss, const F& family,
+                      const SampleSet<typename F::Scalar, F::Dim>& samples) {
+      loss.objective(family, samples);
+    }
   auto objective(const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
     return loss_.objective(family, samples);
   }

@@ -94,15 +94,21 @@ class SampleObjective {
     return at_centered(frame_.centered(theta), gradient);
   }
 
-  Scalar local(const Parameters& u, Parameters& gradient) requires LocationScaleFamily<F> {
+  Scalar local(const Parameters& u, Parameters& gradient)
+    requires LocationScaleFamily<F>
+  {
     const Scalar loss = at_centered(frame_.centered_at(u), gradient);
     frame_.scale(gradient);
     return loss;
   }
-  Parameters to_local(const Parameters& theta) requires LocationScaleFamily<F> {
+  Parameters to_local(const Parameters& theta)
+    requires LocationScaleFamily<F>
+  {
     return frame_.to_local(theta);
   }
-  Parameters from_local(const Parameters& u) requires LocationScaleFamily<F> {
+  Parameters from_local(const Parameters& u)
+    requires LocationScaleFamily<F>
+  {
     return frame_.from_local(u);
   }
 
