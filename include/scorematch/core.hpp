@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The words that every room speaks: numbers and packs of them, concepts, errors, how a walk ends.
 #pragma once
 

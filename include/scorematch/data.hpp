@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What was seen: samples and their summaries.
 #pragma once
 

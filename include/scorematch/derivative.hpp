@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Numbers that carry derivatives.
 #pragma once
 

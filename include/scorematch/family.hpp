@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // A set of densities and its coordinates.
 #pragma once
 

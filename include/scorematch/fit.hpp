@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Composes family, loss and optimizer.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What a fit is worth.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Dense kernels, fixed and blocked; private to the library.
 #pragma once
 

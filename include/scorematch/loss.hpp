@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Turns a family and a summary into an objective.
 #pragma once
 

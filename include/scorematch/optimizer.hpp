@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Walks an objective to its minimum.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // scorematch: probability models fitted by matching the gradient of the log density.
 //
 // This header is the whole library; it needs Eigen alone. Example programs are in examples/.

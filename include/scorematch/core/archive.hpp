@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What summaries and fits share that outlive a program: comparisons to the bit, checks of a state,
 // and numbers to and from an archive.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The joints of the library. A family, a loss and an optimizer are any types that model these;
 // none has a base class. docs/concepts.md has one table for each, with models to copy.
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The gamma function where the standard library stops: the derivatives of its logarithm, and
 // differences of logarithms that do not cancel.
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What the kernels take the processor to be, each said once.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What families and fits ask of a column of parameters.
 #pragma once
 

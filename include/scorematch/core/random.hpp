@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The random numbers of the losses that draw. Their own few lines: the numbers of a seed are then
 // the same with every standard library, and <random> is not read.
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // How the library says that it was called wrongly. Every public header reaches this file, so it is
 // also where a build that the library cannot be right under is refused.
 #pragma once

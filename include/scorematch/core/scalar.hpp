@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What a scalar may be, and the few operations that the same code needs whether the scalar is one
 // number or a pack of them, computed in lockstep.
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What an optimizer says while it walks (IterationState) and when it stops (Minimum, Status).
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Loops over matrices and vectors of small fixed sizes, written out.
 //
 // g++ unrolls a loop on its own from -O3 on only, and late: what the loop wrote has gone to memory

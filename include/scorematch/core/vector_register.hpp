@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Vector registers, in the extension that g++ (12 on) and clang share: no intrinsics, the same code
 // for every processor.
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The version, in one place: CMakeLists.txt reads it from here.
 #pragma once
 

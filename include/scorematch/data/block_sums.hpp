@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Sums over a block of samples that lie one after the other in memory, in one pass: of their
 // differences y from a centre, and of the products y y^T.
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Whether a matrix is a covariance: that of a Gaussian, or a singular one.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Where samples lie and how far they spread, by order alone: a few far ones do not matter.
 #pragma once
 

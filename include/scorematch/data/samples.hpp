@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Checks on samples as they arrive, and the sentences that name what is wrong with them.
 #pragma once
 

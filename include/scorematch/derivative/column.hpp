@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The columns that callables of the user's are handed.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Derivatives in x of any generic callable f(x), in passes over its coordinates.
 #pragma once
 

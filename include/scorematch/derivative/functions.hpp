@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The elementary functions of models: each is stated once, by its value and first two derivatives,
 // for every number type.
 #pragma once

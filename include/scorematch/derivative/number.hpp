@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What the number types of forward differentiation share: arithmetic, comparisons, and their place
 // among Eigen's scalars.
 #pragma once

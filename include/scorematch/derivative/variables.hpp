@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Where a differentiation starts: a point whose coordinates are the variables.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Densities at arguments where their formulas leave the range of the scalar on the way to a result
 // that may be inside.
 #pragma once

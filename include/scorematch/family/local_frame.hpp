@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The coordinates in which an optimizer walks that a common offset and unit of the samples should
 // not concern.
 #pragma once

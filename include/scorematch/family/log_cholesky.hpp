@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Gaussians in log-Cholesky coordinates (see GaussianFamily) inside of other densities, in any
 // numbers.
 #pragma once

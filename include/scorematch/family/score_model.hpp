@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What a family may offer of its score, for losses that work from it.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Sufficient statistics and base measures of exponential families: what a class must offer, and how
 // the library comes by the derivatives that it does not.
 #pragma once

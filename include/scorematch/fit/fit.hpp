@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Where family, loss and optimizer meet.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Ready observers.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Distances between a fit and something to compare it with: between two Gaussians in closed form,
 // between any two models by averaging over samples.
 #pragma once

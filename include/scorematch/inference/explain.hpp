@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What went wrong with a fit, in words that name coordinates and parameters.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What the distances ask of a model: its score, as a member or as a plain function, and where its
 // density lives.
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The kernelized Stein discrepancy: how well samples fit a model of which only the score is known.
 #pragma once
 

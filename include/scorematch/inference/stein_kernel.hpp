@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Kernels for the Stein discrepancy, and the length at which they look.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Whether any density of a family fits: a Stein test that allows for the fit.
 #pragma once
 

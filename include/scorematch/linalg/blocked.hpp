@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Triangular products, inverse and Cholesky factor for sizes known at run time.
 //
 // Triangles are cut into tiles and the rectangles beside them, which are multiplied as full

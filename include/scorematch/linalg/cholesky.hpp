@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The Cholesky factor of a covariance, and the one place that decides whether it is singular.
 #pragma once
 

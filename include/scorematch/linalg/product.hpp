@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Matrix products for sizes known at run time: result = factor a b, or result += factor a b.
 //
 // A tile of the result, up to three registers by four or eight columns, is summed in registers;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Solves G x = b for a Gram matrix G that may be singular, and says in which directions.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What is done inside one tile on the diagonal of a triangle: its inverse, its Cholesky factor, and
 // the solution for the rows under it, in vector registers.
 #pragma once

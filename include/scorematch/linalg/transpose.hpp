@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The transpose of a block of numbers in memory, a register at a time.
 #pragma once
 

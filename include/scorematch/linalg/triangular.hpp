@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Products of lower triangular matrices, without the multiplications by zero.
 //
 // Sizes fixed up to 16 are plain loops with compile-time bounds, which the compiler unrolls. Others

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The loop shared by the optimizers that take one step per gradient.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // The line search of Lbfgs.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // What the losses of a full Gaussian share: the samples' moments seen in whitened coordinates.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Sums over samples of an exponential family's statistics, taken coordinate by coordinate: for many
 // statistics, of which few depend on any one coordinate.
 #pragma once

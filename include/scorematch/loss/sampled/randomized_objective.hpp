@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+//
 // Losses that draw random vectors beside each sample: noise (denoising), directions (sliced).
 #pragma once
 
