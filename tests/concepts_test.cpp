@@ -1,7 +1,7 @@
 // One archetype of each concept: types with what the concept asks for and nothing else, sharing no
 // code with the Gaussian. What comes later (energies, truncated data, penalties) stands on the
 // same.
-#include <scorematch/fit/fit.hpp>
+#include <scorematch/fit/estimator.hpp>
 #include <scorematch/optimizer/adam.hpp>
 #include <scorematch/optimizer/closed_form.hpp>
 #include <scorematch/optimizer/gradient_descent.hpp>

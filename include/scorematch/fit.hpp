@@ -3,7 +3,10 @@
 // Composes family, loss and optimizer.
 #pragma once
 
+#include <scorematch/fit/estimator.hpp>
 #include <scorematch/fit/fit.hpp>
 #include <scorematch/fit/fit_batch.hpp>
+#include <scorematch/fit/minimize.hpp>
 #include <scorematch/fit/multi_start.hpp>
 #include <scorematch/fit/observer.hpp>
+#include <scorematch/fit/result.hpp>

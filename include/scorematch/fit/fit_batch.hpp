@@ -99,10 +99,10 @@ std::vector<Fit<F>> fit_batch(const F& family, const L& loss, const Optimizer& o
         const bool fitted = detail::accepted([&] {
           auto together = scorematch::fit(packed_family, loss, optimizer, packed);
           for (int k = 0; k < size; ++k) {
-            fits.push_back({together.distribution[std::size_t(k)],
-                            detail::lane_of(together.parameters, k), together.loss[k],
-                            together.gradient_norm[k], together.iterations[std::size_t(k)],
-                            together.status[std::size_t(k)]});
+            fits.push_back({{detail::lane_of(together.parameters, k), together.loss[k],
+                             together.gradient_norm[k], together.iterations[std::size_t(k)],
+                             together.status[std::size_t(k)]},
+                            together.distribution[std::size_t(k)]});
           }
         });
         // A refusal of the pack does not say which problem it is about: that problem's own does.

@@ -86,8 +86,7 @@ MultiStart<F> multi_start(const F& family, const L& loss, const Optimizer& optim
     statuses.push_back(minima[s].status);
   }
   const auto& found = minima[best];
-  return {{family.distribution(found.parameters), found.parameters, found.loss, found.gradient_norm,
-           found.iterations, found.status},
+  return {{found, family.distribution(found.parameters)},
           static_cast<Eigen::Index>(best),
           std::move(losses),
           std::move(statuses)};
