@@ -21,6 +21,7 @@
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -40,7 +41,9 @@
 
 namespace {
 long calls_of_malloc = 0;
-}
+std::size_t large = std::size_t(-1);  // bytes from which on a call is counted below
+long large_calls_of_malloc = 0;
+}  // namespace
 
 [[noreturn]] void throw_assertion(const char* condition) {
   throw std::logic_error(std::string("eigen_assert: ") + condition);
@@ -51,6 +54,7 @@ long calls_of_malloc = 0;
 extern "C" void* __libc_malloc(std::size_t size);
 extern "C" void* malloc(std::size_t size) {
   ++calls_of_malloc;
+  if (size >= large) ++large_calls_of_malloc;
   return __libc_malloc(size);
 }
 extern "C" void* __libc_realloc(void* pointer, std::size_t size);
@@ -338,3 +342,40 @@ TEST_CASE("a dynamic iteration allocates nothing after the first") {
   check_dynamic<float, sm::ScoreMatchingLoss>(200);
   check_dynamic<long double, sm::ScoreMatchingLoss>(150);
 }
+
+#if COUNT_MALLOC
+TEST_CASE(
+    "a fit to stored samples holds them once, and an estimator that is given away not again") {
+  Rng rng(6);
+  const Eigen::Matrix2Xd samples = normals<double>(2, 5000, rng);
+  const auto energy = [](const auto& x, const auto& theta) {
+    return -x.squaredNorm() * exp(theta(0)) + theta(1) * tanh(x(0));
+  };
+  const auto family = sm::energy_family<2>(energy, Eigen::Vector2d(0, 0));
+  std::size_t size = 0;
+  const auto copies = [&](auto&& call) {
+    large = size;
+    large_calls_of_malloc = 0;
+    call();
+    large = std::size_t(-1);
+    return large_calls_of_malloc;
+  };
+  const sm::GradientDescent optimizer{.max_iterations = 1};
+  const auto check = [&](const auto& loss, const auto& model, const auto& x) {
+    size = sizeof(double) * std::size_t(x.size());
+    CHECK(copies([&] { sm::fit(model, loss, optimizer, x); }) == 1);
+    sm::Estimator estimator(model, loss, optimizer);
+    CHECK(copies([&] { estimator.observe(x); }) == 1);
+    CHECK(copies([&] { estimator.fit(); }) == 1);
+    CHECK(estimator.count() == 5000);
+    CHECK(copies([&] { std::move(estimator).fit(); }) == 0);
+  };
+  check(sm::ScoreMatchingLoss{}, family, samples);
+  // Its start sorts one coordinate at a time, with the weights.
+  check(sm::ScoreMatchingLoss{}, sm::StudentTFamily<double, 4>{},
+        Eigen::Matrix4Xd(normals<double>(4, 5000, rng)));
+  check(sm::SlicedScoreMatchingLoss{.batch_size = 50}, family, samples);
+  check(sm::DenoisingScoreMatchingLoss{.sigma = 0.1, .batch_size = 50}, family, samples);
+  check(sm::GeneralizedScoreMatchingLoss{}, family, Eigen::Matrix2Xd(samples.cwiseAbs()));
+}
+#endif

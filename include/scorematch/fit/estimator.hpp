@@ -86,13 +86,21 @@ class Estimator {
 
   /// Fits what has been seen so far; the estimator goes on from there.
   template <Observer<typename F::Parameters> Obs = NoObserver>
-  Fit<F> fit(Obs&& observer = {}) const {
+  Fit<F> fit(Obs&& observer = {}) const& {
     return scorematch::fit(family_, loss_, optimizer_, summary_, observer);
+  }
+
+  /// The last fit, `std::move(estimator).fit()`: stored samples go to the objective without a copy.
+  template <Observer<typename F::Parameters> Obs = NoObserver>
+  Fit<F> fit(Obs&& observer = {}) && {
+    const typename F::Parameters start =
+        detail::start_of<Optimizer>(family_, std::as_const(summary_));
+    return detail::fit_from(family_, loss_, optimizer_, std::move(summary_), start, observer);
   }
 
   /// The same from a start of your own: the parameters of the last fit, say.
   template <StartFor<F> Start, Observer<typename F::Parameters> Obs = NoObserver>
-  Fit<F> fit(const Start& start, Obs&& observer = {}) const {
+  Fit<F> fit(const Start& start, Obs&& observer = {}) const& {
     return scorematch::fit(family_, loss_, optimizer_, summary_, start, observer);
   }
 

@@ -36,11 +36,11 @@ typename F::Parameters start_of(const F& family, [[maybe_unused]] const Summary&
   return family.start();
 }
 
-template <class F, class L, class Optimizer, class Obs>
-Fit<F> fit_from(const F& family, const L& loss, const Optimizer& optimizer,
-                const SummaryOf<L, F>& summary, const typename F::Parameters& start,
-                Obs& observer) {
-  auto objective = loss.objective(family, summary);
+// A summary that is given away need not be copied by an objective that keeps it.
+template <class F, class L, class Optimizer, class Summary, class Obs>
+Fit<F> fit_from(const F& family, const L& loss, const Optimizer& optimizer, Summary&& summary,
+                const typename F::Parameters& start, Obs& observer) {
+  auto objective = loss.objective(family, std::forward<Summary>(summary));
   if constexpr (!ExactOptimizer<Optimizer>) require_finite_column("start", start);
   auto minimum = minimize_from(optimizer, objective, start, observer);
   auto distribution = distribution_at<Optimizer>(minimum, family, std::move(objective));
@@ -99,7 +99,8 @@ Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer, const X& 
            Obs&& observer = {}) {
   auto summary = loss.summary(family);
   summary.add(samples);
-  return scorematch::fit(family, loss, optimizer, std::as_const(summary), observer);
+  const typename F::Parameters start = detail::start_of<Optimizer>(family, std::as_const(summary));
+  return detail::fit_from(family, loss, optimizer, std::move(summary), start, observer);
 }
 
 /// The same from a start of your own.
@@ -108,9 +109,11 @@ template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Pa
           Observer<typename F::Parameters> Obs = NoObserver>
 Fit<F> fit(const F& family, const L& loss, const Optimizer& optimizer, const X& samples,
            const Start& start, Obs&& observer = {}) {
+  detail::require_start_size(start, family.parameter_count());
   auto summary = loss.summary(family);
   summary.add(samples);
-  return scorematch::fit(family, loss, optimizer, std::as_const(summary), start, observer);
+  return detail::fit_from(family, loss, optimizer, std::move(summary),
+                          typename F::Parameters(start), observer);
 }
 
 }  // namespace scorematch

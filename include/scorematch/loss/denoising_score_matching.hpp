@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 namespace scorematch {
 
@@ -128,13 +129,14 @@ struct DenoisingScoreMatchingLoss {
   template <WithoutEdge F>
     requires(HasScore<F> || HasLaplacian<F>)
   RandomizedObjective<F, DenoisingPoint<typename F::Scalar>> objective(
-      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
+      const F& family, SampleSet<typename F::Scalar, F::Dim> samples) const {
     using Scalar = typename F::Scalar;
     require_options<Scalar>();
     detail::require_random_options(owner, "draws", draws, batch_size, samples);
     require_resolved(samples.samples());
-    return {family, samples,    DenoisingPoint<Scalar>{static_cast<Scalar>(sigma), antithetic},
-            draws,  batch_size, seed};
+    return {
+        family, std::move(samples), DenoisingPoint<Scalar>{static_cast<Scalar>(sigma), antithetic},
+        draws,  batch_size,         seed};
   }
 
  private:

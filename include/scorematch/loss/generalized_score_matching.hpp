@@ -108,8 +108,9 @@ class GeneralizedScoreMatchingLoss {
   /// **Errors** as of `SampleObjective`.
   template <HasCurvature F>
   SampleObjective<F, GeneralizedScoreMatchingPoint<Weighting<F>>> objective(
-      const F& family, const TruncatedSamples<Weighting<F>>& summary) const {
-    return {family, summary.samples(), {summary.weighting()}};
+      const F& family, TruncatedSamples<Weighting<F>> summary) const {
+    const Weighting<F> weighting = summary.weighting();
+    return {family, std::move(summary).samples(), {weighting}};
   }
 
   /// **Errors** std::invalid_argument where there are no samples or the parameter counts differ.

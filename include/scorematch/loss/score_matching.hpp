@@ -14,6 +14,8 @@
 
 #include <Eigen/Core>
 
+#include <utility>
+
 namespace scorematch {
 
 /// The score matching objective of a full Gaussian, from moments.
@@ -161,8 +163,8 @@ struct ScoreMatchingLoss {
   template <HasLaplacian F>
     requires WithoutEdge<F>
   SampleObjective<F, ScoreMatchingPoint> objective(
-      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
-    return {family, samples};
+      const F& family, SampleSet<typename F::Scalar, F::Dim> samples) const {
+    return {family, std::move(samples)};
   }
 
   template <HasLaplacian F>

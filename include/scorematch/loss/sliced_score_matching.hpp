@@ -12,6 +12,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 namespace scorematch {
 
@@ -88,12 +89,15 @@ struct SlicedScoreMatchingLoss {
   template <HasDirectional F>
     requires WithoutEdge<F>
   RandomizedObjective<F, SlicedPoint<typename F::Scalar>> objective(
-      const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
+      const F& family, SampleSet<typename F::Scalar, F::Dim> samples) const {
     require_options<F>();
     detail::require_random_options(owner, "projections", projections, batch_size, samples);
-    return {
-        family,      samples,    SlicedPoint<typename F::Scalar>{distribution, variance_reduced},
-        projections, batch_size, seed};
+    return {family,
+            std::move(samples),
+            SlicedPoint<typename F::Scalar>{distribution, variance_reduced},
+            projections,
+            batch_size,
+            seed};
   }
 
  private:

@@ -70,8 +70,8 @@ void require_random_options(const char* owner, const char* draws_name, Eigen::In
 /// **Cost** of one evaluation with its gradient: draws * size() calls of the point loss (draws *
 /// batch_size) for each eight parameters or part of them.
 ///
-/// **Allocation** a copy of the samples and draws * size() vectors (draws * batch_size); none in an
-/// evaluation.
+/// **Allocation** a copy of the samples, unless they are given away (`std::move`), and draws *
+/// size() vectors (draws * batch_size); none in an evaluation.
 template <class F, class Point>
 class RandomizedObjective {
  public:
@@ -79,10 +79,10 @@ class RandomizedObjective {
   using Parameters = typename F::Parameters;
   static constexpr int Dim = F::Dim;
 
-  RandomizedObjective(const F& family, const SampleSet<Scalar, Dim>& samples, Point point,
+  RandomizedObjective(const F& family, SampleSet<Scalar, Dim> samples, Point point,
                       Eigen::Index draws, Eigen::Index batch_size, std::uint64_t seed)
       : family_(family),
-        samples_((detail::require_samples_of(family, samples), samples)),
+        samples_((detail::require_samples_of(family, samples), std::move(samples))),
         point_(std::move(point)),
         draws_(draws),
         batch_(batch_size),
@@ -90,7 +90,7 @@ class RandomizedObjective {
         frame_(family, samples_),
         x_(family.dimension()),
         mean_(family.parameter_count()) {
-    detail::require_random_options("RandomizedObjective", "draws", draws, batch_size, samples);
+    detail::require_random_options("RandomizedObjective", "draws", draws, batch_size, samples_);
     const Eigen::Index n = samples_.size();
     const Eigen::Index size = stochastic() ? (std::min)(batch_, n) : n;
     columns_.resize(static_cast<std::size_t>(size));
@@ -262,8 +262,8 @@ class SampledLoss {
                       const SampleSet<typename F::Scalar, F::Dim>& samples) {
       loss.objective(family, samples);
     }
-  auto objective(const F& family, const SampleSet<typename F::Scalar, F::Dim>& samples) const {
-    return loss_.objective(family, samples);
+  auto objective(const F& family, SampleSet<typename F::Scalar, F::Dim> samples) const {
+    return loss_.objective(family, std::move(samples));
   }
 
  private:

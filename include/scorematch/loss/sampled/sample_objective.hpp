@@ -58,7 +58,8 @@ void require_finite_loss(Scalar loss, const Samples& samples, Eigen::Index j) {
 /// **Cost** of one evaluation with its gradient: size() calls of the point loss for each eight
 /// parameters or part of them, on numbers up to nine times as wide.
 ///
-/// **Allocation** a copy of the samples; none in an evaluation.
+/// **Allocation** a copy of the samples, unless they are given away (`std::move`); none in an
+/// evaluation.
 template <class F, PointLossFor<F> Point>
 class SampleObjective {
  public:
@@ -66,11 +67,11 @@ class SampleObjective {
   using Parameters = typename F::Parameters;
   static constexpr int Dim = F::Dim;
 
-  SampleObjective(const F& family, const SampleSet<Scalar, Dim>& samples, Point point = Point())
+  SampleObjective(const F& family, SampleSet<Scalar, Dim> samples, Point point = Point())
       : family_(family),
-        samples_((detail::require_samples_of(family, samples), samples)),
+        samples_((detail::require_samples_of(family, samples), std::move(samples))),
         point_(std::move(point)),
-        frame_(family, samples),
+        frame_(family, samples_),
         x_(family.dimension()),
         mean_(family.parameter_count()) {}
 

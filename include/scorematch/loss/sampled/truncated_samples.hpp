@@ -28,7 +28,8 @@ class TruncatedSamples {
 
   Eigen::Index dimension() const { return set_.dimension(); }
   typename Set::Weight count() const { return set_.count(); }
-  const Set& samples() const { return set_; }
+  const Set& samples() const& { return set_; }
+  Set samples() && { return std::move(set_); }
   const Weighting& weighting() const { return weighting_; }
 
   /// **Errors** std::invalid_argument as of `SampleSet`, and for samples outside the box (with row,
