@@ -233,6 +233,18 @@ TEST_CASE("distributions and families refuse vectors of the wrong size") {
   });
   off_by_one(d, [&](Index size) { sm::StudentT<double, d>(VectorXd::Ones(size), unit, 4); });
   off_by_one(d, [&](Index size) {
+    sm::Gaussian<double, d>::from_cholesky(VectorXd::Ones(size), MatrixXd::Identity(d, d));
+  });
+  off_by_one(2, [&](Index size) {
+    sm::GaussianMixture<double, Eigen::Dynamic, 2>(VectorXd::Ones(size), {gaussian, gaussian});
+  });
+  off_by_one(9, [&](Index size) {
+    sm::PairwiseGaussianFamily<double, d>().precision(VectorXd(VectorXd::Ones(size)));
+  });
+  off_by_one(9, [&](Index size) {
+    sm::PairwiseGaussianFamily<double, d>().gaussian(VectorXd(VectorXd::Ones(size)));
+  });
+  off_by_one(d, [&](Index size) {
     sm::TruncatedGaussian<double, d>(mean, MatrixXd::Identity(size, d),
                                      sm::Box<double, d>::positive_orthant(d));
   });

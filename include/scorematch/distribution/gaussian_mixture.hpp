@@ -62,6 +62,9 @@ class GaussianMixture {
     if (!(sum > 0)) detail::fail("the weights sum to ", sum, "; expected more than 0");
     weights_ /= sum;
   }
+  template <detail::SizedLater<Weights> W>
+  GaussianMixture(const W& weights, std::array<Component, std::size_t(Components)> components)
+      : GaussianMixture(detail::sized<Weights>("weights", weights), std::move(components)) {}
 
   Eigen::Index dimension() const { return components_[0].dimension(); }
   const Weights& weights() const { return weights_; }

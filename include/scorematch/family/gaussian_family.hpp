@@ -232,7 +232,7 @@ class GaussianFamily {
     detail::require_parameters(theta, parameter_count());
     Matrix lower(dimension(), dimension());
     unpack_cholesky(theta, lower);
-    return Distribution::from_cholesky(theta.head(dimension()), std::move(lower));
+    return Distribution::from_cholesky(Vector(theta.head(dimension())), std::move(lower));
   }
 
   // L and L^-1 (x - mu).

@@ -171,6 +171,10 @@ class PairwiseGaussianFamily
     }
     return result;
   }
+  template <detail::SizedLater<Parameters> Theta>
+  Matrix precision(const Theta& theta) const {
+    return precision(detail::sized<Parameters>("theta", theta));
+  }
 
   /// The normalized density at theta.
   ///
@@ -185,6 +189,10 @@ class PairwiseGaussianFamily
                    " and after, is not positive definite; expected every eigenvalue above 0");
     }
     return detail::gaussian_of_precision<Scalar, Dim_>(root, theta.head(d));
+  }
+  template <detail::SizedLater<Parameters> Theta>
+  Gaussian<Scalar, Dim_> gaussian(const Theta& theta) const {
+    return gaussian(detail::sized<Parameters>("theta", theta));
   }
 
   /// The natural parameters of a Gaussian: the inverse of `gaussian`.
