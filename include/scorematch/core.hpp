@@ -13,7 +13,6 @@
 #include <scorematch/core/concepts/samples.hpp>
 #include <scorematch/core/gamma.hpp>
 #include <scorematch/core/machine.hpp>
-#include <scorematch/core/pack.hpp>
 #include <scorematch/core/parameters.hpp>
 #include <scorematch/core/random.hpp>
 #include <scorematch/core/require.hpp>
@@ -22,3 +21,6 @@
 #include <scorematch/core/unroll.hpp>
 #include <scorematch/core/vector_register.hpp>
 #include <scorematch/core/version.hpp>
+#if defined(SCOREMATCH_HAS_PACKS)
+#include <scorematch/core/pack.hpp>
+#endif

@@ -8,7 +8,9 @@
 #include <scorematch/data/covariance.hpp>
 #include <scorematch/data/median.hpp>
 #include <scorematch/data/moments.hpp>
-#include <scorematch/data/packed_moments.hpp>
 #include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/data/samples.hpp>
+#if defined(SCOREMATCH_HAS_PACKS)
+#include <scorematch/data/packed_moments.hpp>
+#endif
