@@ -232,9 +232,6 @@ TEST_CASE("distributions and families refuse vectors of the wrong size") {
     sm::Gaussian<double, d>(Eigen::Vector3d(1, 1, 1), MatrixXd::Identity(size, size));
   });
   off_by_one(d, [&](Index size) { sm::StudentT<double, d>(VectorXd::Ones(size), unit, 4); });
-  off_by_one(d, [&](Index size) {
-    sm::Gaussian<double, d>::from_cholesky(VectorXd::Ones(size), MatrixXd::Identity(d, d));
-  });
   off_by_one(2, [&](Index size) {
     sm::GaussianMixture<double, Eigen::Dynamic, 2>(VectorXd::Ones(size), {gaussian, gaussian});
   });

@@ -82,12 +82,6 @@ class Gaussian {
   static Gaussian from_cholesky(const Vector& mean, Matrix&& cholesky) {
     return Gaussian(FromCholesky{}, mean, std::move(cholesky));
   }
-  template <DenseExpression Mean, DenseExpression Root>
-    requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Root, Matrix>)
-  static Gaussian from_cholesky(const Mean& mean, const Root& cholesky) {
-    return from_cholesky(Vector(detail::sized<Vector>("mean", mean)),
-                         Matrix(detail::sized<Matrix>("cholesky", cholesky)));
-  }
 
   // From parts that are known to belong together.
   explicit Gaussian(detail::GaussianParts<Vector, Matrix>&& parts)
