@@ -141,7 +141,7 @@ void by_bootstraps(int runs) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int runs = argc > 1 ? std::atoi(argv[1]) : 40;
+  const int runs = argc > 1 ? std::atoi(argv[1]) : 20;
   const double level = of_the_true_model(runs);
   of_fits(runs);
   by_bootstraps(runs);

@@ -4,6 +4,7 @@ cmake_minimum_required(VERSION 3.23)
 # warning. Those that include Eigen find it parsed already, where the compiler is g++: it is two
 # thirds of the time.
 file(GLOB_RECURSE headers RELATIVE "${INCLUDE}" "${INCLUDE}/*.hpp")
+list(FILTER headers INCLUDE REGEX "/.*/")  # the doors are nothing but includes
 set(eigen "${BINARY}/eigen.hpp")
 file(WRITE "${eigen}" "#include <Eigen/Core>\n")
 execute_process(COMMAND "${COMPILER}" "@${FLAGS}" "@${WARNINGS}" -x c++-header "${eigen}"
