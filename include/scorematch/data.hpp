@@ -7,6 +7,7 @@
 #include <scorematch/data/box.hpp>
 #include <scorematch/data/covariance.hpp>
 #include <scorematch/data/median.hpp>
+#include <scorematch/data/moment_sums.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/data/sample_set.hpp>
