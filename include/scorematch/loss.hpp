@@ -17,6 +17,7 @@
 #include <scorematch/loss/sampled/point_loss.hpp>
 #include <scorematch/loss/sampled/randomized_objective.hpp>
 #include <scorematch/loss/sampled/sample_objective.hpp>
+#include <scorematch/loss/sampled/stored_samples.hpp>
 #include <scorematch/loss/sampled/truncated_samples.hpp>
 #include <scorematch/loss/score_matching.hpp>
 #include <scorematch/loss/sliced_score_matching.hpp>

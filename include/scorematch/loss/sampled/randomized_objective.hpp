@@ -8,9 +8,7 @@
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/derivative/column.hpp>
-#include <scorematch/family/local_frame.hpp>
-#include <scorematch/family/score_model.hpp>
-#include <scorematch/loss/sampled/sample_objective.hpp>
+#include <scorematch/loss/sampled/stored_samples.hpp>
 
 #include <Eigen/Core>
 
@@ -73,23 +71,21 @@ void require_random_options(const char* owner, const char* draws_name, Eigen::In
 /// **Allocation** a copy of the samples, unless they are given away (`std::move`), and draws *
 /// size() vectors (draws * batch_size); none in an evaluation.
 template <class F, class Point>
-class RandomizedObjective {
+class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, Point>, F> {
+  using Base = detail::StoredSamples<RandomizedObjective, F>;
+
  public:
-  using Scalar = typename F::Scalar;
-  using Parameters = typename F::Parameters;
-  static constexpr int Dim = F::Dim;
+  using Base::Dim;
+  using typename Base::Parameters;
+  using typename Base::Scalar;
 
   RandomizedObjective(const F& family, SampleSet<Scalar, Dim> samples, Point point,
                       Eigen::Index draws, Eigen::Index batch_size, std::uint64_t seed)
-      : family_(family),
-        samples_((detail::require_samples_of(family, samples), std::move(samples))),
+      : Base(family, std::move(samples)),
         point_(std::move(point)),
         draws_(draws),
         batch_(batch_size),
-        random_(seed),
-        frame_(family, samples_),
-        x_(family.dimension()),
-        mean_(family.parameter_count()) {
+        random_(seed) {
     detail::require_random_options("RandomizedObjective", "draws", draws, batch_size, samples_);
     const Eigen::Index n = samples_.size();
     const Eigen::Index size = stochastic() ? (std::min)(batch_, n) : n;
@@ -105,10 +101,9 @@ class RandomizedObjective {
     }
   }
 
-  Eigen::Index parameter_count() const { return family_.parameter_count(); }
   /// `stochastic` with mini-batches: every call, with or without gradient, then draws anew.
   ObjectiveInfo<Scalar> info() const {
-    return {.stochastic = stochastic(), .parameter_count = parameter_count()};
+    return {.stochastic = stochastic(), .parameter_count = this->parameter_count()};
   }
 
   /// Throws where the loss of a sample is not finite at `start`: sees every sample once, with
@@ -130,41 +125,23 @@ class RandomizedObjective {
     random_ = before;
   }
 
-  /// The loss at theta; infinity outside the domain.
-  Scalar operator()(const Parameters& theta) {
-    next_batch();
-    return mean_(frame_.centered(theta), terms(), total(), weight(), term());
-  }
-
-  /// The loss at theta and its gradient; both infinity outside the domain.
-  Scalar operator()(const Parameters& theta, Parameters& gradient) {
-    return at_centered(frame_.centered(theta), gradient);
-  }
-
-  Scalar local(const Parameters& u, Parameters& gradient)
-    requires LocationScaleFamily<F>
-  {
-    const Scalar loss = at_centered(frame_.centered_at(u), gradient);
-    frame_.scale(gradient);
-    return loss;
-  }
-  Parameters to_local(const Parameters& theta)
-    requires LocationScaleFamily<F>
-  {
-    return frame_.to_local(theta);
-  }
-  Parameters from_local(const Parameters& u)
-    requires LocationScaleFamily<F>
-  {
-    return frame_.from_local(u);
-  }
-
  private:
+  friend Base;
+  using Base::family_;
+  using Base::frame_;
+  using Base::mean_;
+  using Base::samples_;
+  using Base::x_;
+
   bool stochastic() const { return batch_ > 0; }
 
   using Sum = typename SampleSet<Scalar, Dim>::Weight;
   using Vectors = Eigen::Matrix<Scalar, Dim, Eigen::Dynamic>;
 
+  Scalar at_centered(const Parameters& theta) {
+    next_batch();
+    return mean_(theta, terms(), total(), weight(), term());
+  }
   Scalar at_centered(const Parameters& theta, Parameters& gradient) {
     next_batch();
     return mean_(theta, gradient, terms(), total(), weight(), term());
@@ -226,15 +203,10 @@ class RandomizedObjective {
     }
   }
 
-  F family_;
-  SampleSet<Scalar, Dim> samples_;
   Point point_;
   Eigen::Index draws_;
   Eigen::Index batch_;
   detail::RandomNumbers random_;
-  detail::LocalFrame<F> frame_;
-  PointOf<F> x_;
-  detail::MeanOfTerms<F> mean_;
   Vectors vectors_;                    // of the terms, draws_ columns for each of columns_
   std::vector<Eigen::Index> columns_;  // the samples of this evaluation
   std::vector<Eigen::Index> order_;    // of the batches

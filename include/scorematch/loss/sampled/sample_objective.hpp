@@ -2,45 +2,16 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
-#include <scorematch/core/require.hpp>
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/derivative/column.hpp>
-#include <scorematch/family/local_frame.hpp>
-#include <scorematch/family/score_model.hpp>
-#include <scorematch/loss/sampled/mean_of_terms.hpp>
 #include <scorematch/loss/sampled/point_loss.hpp>
+#include <scorematch/loss/sampled/stored_samples.hpp>
 
 #include <Eigen/Core>
 
-#include <cmath>
-#include <limits>
 #include <utility>
 
 namespace scorematch {
-
-namespace detail {
-
-// What every objective over stored samples asks of them.
-template <class F, class Samples>
-void require_samples_of(const F& family, const Samples& samples) {
-  if (samples.dimension() != family.dimension()) {
-    fail("the samples have dimension ", samples.dimension(), "; expected ", family.dimension(),
-         ", as the family has it");
-  }
-  if (!(samples.count() > 0)) fail("no samples (count = 0); expected at least one");
-}
-
-template <class Scalar, class Samples>
-void require_finite_loss(Scalar loss, const Samples& samples, Eigen::Index j) {
-  if (!std::isfinite(loss)) {
-    if (std::isnan(loss)) loss = std::numeric_limits<Scalar>::quiet_NaN();  // without a sign
-    fail("the loss of samples(column ", j, ") is ", loss, " at the start, ",
-         entry("samples", Eigen::Index(0), j, samples(0, j)),
-         "; expected a finite value (is the log density smooth and finite there?)");
-  }
-}
-
-}  // namespace detail
 
 /// The mean over stored samples of a loss of one sample.
 ///
@@ -61,22 +32,17 @@ void require_finite_loss(Scalar loss, const Samples& samples, Eigen::Index j) {
 /// **Allocation** a copy of the samples, unless they are given away (`std::move`); none in an
 /// evaluation.
 template <class F, PointLossFor<F> Point>
-class SampleObjective {
+class SampleObjective : public detail::StoredSamples<SampleObjective<F, Point>, F> {
+  using Base = detail::StoredSamples<SampleObjective, F>;
+
  public:
-  using Scalar = typename F::Scalar;
-  using Parameters = typename F::Parameters;
-  static constexpr int Dim = F::Dim;
+  using typename Base::Parameters;
+  using typename Base::Scalar;
 
-  SampleObjective(const F& family, SampleSet<Scalar, Dim> samples, Point point = Point())
-      : family_(family),
-        samples_((detail::require_samples_of(family, samples), std::move(samples))),
-        point_(std::move(point)),
-        frame_(family, samples_),
-        x_(family.dimension()),
-        mean_(family.parameter_count()) {}
+  SampleObjective(const F& family, SampleSet<Scalar, F::Dim> samples, Point point = Point())
+      : Base(family, std::move(samples)), point_(std::move(point)) {}
 
-  Eigen::Index parameter_count() const { return family_.parameter_count(); }
-  ObjectiveInfo<Scalar> info() const { return {.parameter_count = parameter_count()}; }
+  ObjectiveInfo<Scalar> info() const { return {.parameter_count = this->parameter_count()}; }
 
   /// Throws where the loss of a sample is not finite at `start`.
   void check_start(const Parameters& start) {
@@ -86,35 +52,17 @@ class SampleObjective {
     }
   }
 
-  /// The loss at theta; infinity outside the domain.
-  Scalar operator()(const Parameters& theta) {
-    return mean_(frame_.centered(theta), samples_.size(), samples_.count(), weight(), term());
-  }
-
-  /// The loss at theta and its gradient; both infinity outside the domain.
-  Scalar operator()(const Parameters& theta, Parameters& gradient) {
-    return at_centered(frame_.centered(theta), gradient);
-  }
-
-  Scalar local(const Parameters& u, Parameters& gradient)
-    requires LocationScaleFamily<F>
-  {
-    const Scalar loss = at_centered(frame_.centered_at(u), gradient);
-    frame_.scale(gradient);
-    return loss;
-  }
-  Parameters to_local(const Parameters& theta)
-    requires LocationScaleFamily<F>
-  {
-    return frame_.to_local(theta);
-  }
-  Parameters from_local(const Parameters& u)
-    requires LocationScaleFamily<F>
-  {
-    return frame_.from_local(u);
-  }
-
  private:
+  friend Base;
+  using Base::family_;
+  using Base::frame_;
+  using Base::mean_;
+  using Base::samples_;
+  using Base::x_;
+
+  Scalar at_centered(const Parameters& theta) {
+    return mean_(theta, samples_.size(), samples_.count(), weight(), term());
+  }
   Scalar at_centered(const Parameters& theta, Parameters& gradient) {
     return mean_(theta, gradient, samples_.size(), samples_.count(), weight(), term());
   }
@@ -133,12 +81,7 @@ class SampleObjective {
     return [this](Eigen::Index j, const auto& theta) { return this->loss_of(j, theta); };
   }
 
-  F family_;
-  SampleSet<Scalar, Dim> samples_;
   Point point_;
-  detail::LocalFrame<F> frame_;
-  PointOf<F> x_;
-  detail::MeanOfTerms<F> mean_;
 };
 
 }  // namespace scorematch
