@@ -3,6 +3,7 @@
 
 #include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/scalar.hpp>
 #include <scorematch/core/status.hpp>
@@ -20,7 +21,6 @@ namespace detail {
 // What of a fit is numbers.
 template <class Archive, class Parameters>
 void archive_minimum(Archive& archive, Minimum<Parameters>& at) {
-  using std::isfinite;
   using std::isnan;
   archive_mark<typename Parameters::Scalar>(archive, "Fit", Kept::fit);
   archive_size(archive, "Fit", "parameters", at.parameters.size());
@@ -30,11 +30,7 @@ void archive_minimum(Archive& archive, Minimum<Parameters>& at) {
   at.iterations = archive_index(archive, at.iterations);
   const Eigen::Index status = archive_index(archive, static_cast<Eigen::Index>(at.status));
   if constexpr (reads<Archive>) {
-    for (Eigen::Index i = 0; i < at.parameters.size(); ++i) {
-      if (!isfinite(at.parameters(i))) {
-        fail("Fit: ", entry("parameters", i, at.parameters(i)), "; expected a finite value");
-      }
-    }
+    require_finite_column("Fit: parameters", at.parameters);
     if (isnan(at.loss) || !(at.gradient_norm >= 0) || at.iterations < 0) {
       fail("Fit: loss = ", at.loss, ", gradient_norm = ", at.gradient_norm,
            ", iterations = ", at.iterations, "; expected numbers, the last two at least 0");

@@ -33,10 +33,6 @@ concept Summarizes = requires(const L& loss, const F& family) {
   { loss.summary(family) } -> SummaryFor<F>;
 };
 
-/// A family on all of R^Dim. What most losses take: at an edge their integration by parts is wrong.
-template <class F>
-concept WithoutEdge = !HasBox<F>;
-
 // Named, so that the compiler says which loss is for families with an edge.
 template <class L, class F>
 concept NoEdgeOrGeneralizedScoreMatchingLoss = WithoutEdge<F> || Summarizes<L, F>;
