@@ -1,16 +1,7 @@
 cmake_minimum_required(VERSION 3.23)
 
 # Runs what stands after "--". Its exit status must be RESULT, and its output must match EXPECTED.
-set(command "")
-set(found FALSE)
-math(EXPR last "${CMAKE_ARGC} - 1")
-foreach(i RANGE ${last})
-  if(found)
-    list(APPEND command "${CMAKE_ARGV${i}}")
-  elseif(CMAKE_ARGV${i} STREQUAL "--")
-    set(found TRUE)
-  endif()
-endforeach()
+include("${CMAKE_CURRENT_LIST_DIR}/command_line.cmake")
 execute_process(COMMAND ${command}
   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(NOT result STREQUAL RESULT)

@@ -4,16 +4,7 @@
 # the last ones depend on compiler and processor.
 cmake_minimum_required(VERSION 3.23)
 
-set(command "")
-set(found FALSE)
-math(EXPR last "${CMAKE_ARGC} - 1")
-foreach(i RANGE ${last})
-  if(found)
-    list(APPEND command "${CMAKE_ARGV${i}}")
-  elseif(CMAKE_ARGV${i} STREQUAL "--")
-    set(found TRUE)
-  endif()
-endforeach()
+include("${CMAKE_CURRENT_LIST_DIR}/../../tests/command_line.cmake")
 execute_process(COMMAND ${command}
   RESULT_VARIABLE result OUTPUT_VARIABLE printed ERROR_VARIABLE complained)
 if(NOT result STREQUAL "0")

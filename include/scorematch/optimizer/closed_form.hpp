@@ -10,7 +10,8 @@
 namespace scorematch {
 
 /// The exact minimum, for objectives that know it (`HasExactMinimum`). No iterations, no options;
-/// the observer is not called, and the start is of no use.
+/// the observer is not called, and the start is of no use. Call it by `minimize` or `fit`: they ask
+/// first whether there is a minimum.
 ///
 /// **Math** for a full Gaussian, under score matching as under maximum likelihood: mu = m, Sigma =
 /// S.
