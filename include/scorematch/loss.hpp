@@ -13,6 +13,7 @@
 #include <scorematch/loss/quadratic/quadratic_objective.hpp>
 #include <scorematch/loss/quadratic/quadratic_summary.hpp>
 #include <scorematch/loss/quadratic/weighting.hpp>
+#include <scorematch/loss/sampled/mean_for.hpp>
 #include <scorematch/loss/sampled/mean_of_terms.hpp>
 #include <scorematch/loss/sampled/point_loss.hpp>
 #include <scorematch/loss/sampled/randomized_objective.hpp>
@@ -22,3 +23,6 @@
 #include <scorematch/loss/score_matching.hpp>
 #include <scorematch/loss/sliced_score_matching.hpp>
 #include <scorematch/loss/weight_function.hpp>
+#if defined(SCOREMATCH_HAS_PACKS)
+#include <scorematch/loss/sampled/recorded_mean.hpp>
+#endif

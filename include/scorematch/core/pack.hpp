@@ -172,7 +172,7 @@ class Pack {
   template <class N>
     requires std::is_arithmetic_v<N>
   Pack(N value) {
-    *this = of([&](int) { return Values{} + static_cast<T>(value); });
+    *this = of([&](int) { return static_cast<T>(value) - Values{}; });  // of which -0 stays -0
   }
 
   explicit Pack(const Array& lanes) { std::memcpy(registers_, lanes.data(), sizeof registers_); }
@@ -224,6 +224,18 @@ class Pack {
       return Pack(Array(a.array().exp()));
     }
   }
+  /// e^a and e^a - 1 for a <= 0, both to the last digits.
+  friend void exp_below_zero(const Pack& a, Pack& exp_of_it, Pack& less_one) {
+    if constexpr (std::same_as<T, double>) {
+      for (int r = 0; r < count; ++r) {
+        exponential_and_less_one(a.registers_[r], exp_of_it.registers_[r], less_one.registers_[r]);
+      }
+    } else {
+      exp_of_it = exp(a);
+      less_one = Pack(Array(a.array().expm1()));
+    }
+  }
+  friend Pack log1p(const Pack& a) { return Pack(Array(a.array().log1p())); }
   friend Pack log(const Pack& a) { return Pack(Array(a.array().log())); }
   friend Pack sin(const Pack& a) { return Pack(Array(a.array().sin())); }
   friend Pack cos(const Pack& a) { return Pack(Array(a.array().cos())); }
@@ -246,7 +258,7 @@ class Pack {
 
  private:
   template <class Make>
-  static Pack of(Make make) {
+  EIGEN_ALWAYS_INLINE static Pack of(Make make) {
     Pack pack;
     detail::fill_registers(pack.registers_, make, std::make_integer_sequence<int, count>{});
     return pack;
@@ -363,15 +375,52 @@ class Pack {
     x = x < -760. ? Values{} - 760. : x;
     const Values n = (x * 1.4426950408889634 + magic) - magic;
     const Values r = (x - n * 6.93145751953125e-1) - n * 1.42860682030941723212e-6;
+    const Values series = 1. + (r + r * r * rest_of_series(r));
+    const Values half = (n * 0.5 + magic) - magic;  // 2^n itself may be out of range
+    return series * power_of_two(half) * power_of_two(n - half);
+  }
+
+  // e^x and e^x - 1 for x <= 0: 2^n + 2^n (e^r - 1) and (2^n - 1) + 2^n (e^r - 1), n and r as in
+  // the two above.
+  static void exponential_and_less_one(Values x, Values& e, Values& less) {
+    SCOREMATCH_FUSE
+    SCOREMATCH_AS_WRITTEN
+    x = x < -708. ? Values{} - 708. : x;
+    Values scale, rest;
+#if defined(__AVX512F__)
+    if constexpr (sizeof(Values) == 64) {
+      constexpr double magic = 0x1.8p48;
+      const Values sixteenths = x * 1.4426950408889634 + magic;
+      const Values n = sixteenths - magic;
+      const Values r = (x - n * 6.93145751953125e-1) - n * 1.42860682030941723212e-6;
+      const Values r2 = r * r;
+      const Values series =
+          r + r2 * ((1. / 2 + 1. / 6 * r) +
+                    r2 * ((1. / 24 + 1. / 120 * r) + r2 * (1. / 720 + 1. / 5040 * r)));
+      scale = _mm512_scalef_pd(root_of_two(std::bit_cast<Bits>(sixteenths)), n);
+      rest = scale * series + _mm512_scalef_pd(rest_of_root(std::bit_cast<Bits>(sixteenths)), n);
+    } else
+#endif
+    {
+      constexpr double magic = 0x1.8p52;
+      const Values n = (x * 1.4426950408889634 + magic) - magic;
+      const Values r = (x - n * 6.93145751953125e-1) - n * 1.42860682030941723212e-6;
+      scale = power_of_two(n);
+      rest = scale * (r + r * r * rest_of_series(r));
+    }
+    e = scale + rest;
+    less = (scale - 1.) + rest;
+  }
+  // (e^r - 1 - r) / r^2 to r^13.
+  static Values rest_of_series(Values r) {
+    SCOREMATCH_FUSE
     const Values r2 = r * r;
     const Values r4 = r2 * r2;
     const Values low = (1. / 6 * r + 1. / 2) + r2 * (1. / 120 * r + 1. / 24);
     const Values middle = (1. / 5040 * r + 1. / 720) + r2 * (1. / 362880 * r + 1. / 40320);
     const Values high =
         (1. / 39916800 * r + 1. / 3628800) + r2 * (1. / 6227020800 * r + 1. / 479001600);
-    const Values series = 1. + (r + r2 * (low + r4 * (middle + r4 * high)));
-    const Values half = (n * 0.5 + magic) - magic;  // 2^n itself may be out of range
-    return series * power_of_two(half) * power_of_two(n - half);
+    return low + r4 * (middle + r4 * high);
   }
 
   static constexpr int width = detail::Layout<T, W>::width;

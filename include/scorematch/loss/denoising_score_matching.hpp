@@ -6,6 +6,7 @@
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/sample_set.hpp>
+#include <scorematch/derivative/second_order.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/score_model.hpp>
 #include <scorematch/loss/sampled/randomized_objective.hpp>
@@ -43,6 +44,9 @@ class GaussianDenoisingScoreMatching : public GaussianScoreMatching<Scalar_, Dim
 /// standard normal e, without |e|^2 / (2 sigma^2), which does not depend on theta.
 template <Real Scalar>
 struct DenoisingPoint {
+  static constexpr auto order = detail::SecondOrder::none;
+  static constexpr int beside = 1;
+
   Scalar sigma;
   bool antithetic;
 
@@ -54,6 +58,23 @@ struct DenoisingPoint {
     const auto s = score(family, x, theta);
     typename Theta::Scalar sum = s.squaredNorm() / 2;
     for (Eigen::Index i = 0; i < x.size(); ++i) sum += s(i) * Scalar(e(i) / sigma);
+    return sum;
+  }
+
+  template <class X, class Noise, class Put>
+  void place(X& x, const Noise& e, const Put& put) const {
+    x += sigma * e;
+    for (Eigen::Index i = 0; i < x.size(); ++i) put(0, i, e(i) / sigma);
+  }
+
+  template <class Jet>
+  auto loss(Jet& jet) const {
+    auto sum = jet.zero();
+    jet.each([&](Eigen::Index i, const auto& s, auto& by_s) {
+      const auto noise = jet.beside(0, i);
+      sum += s * s / 2 + s * noise;
+      by_s = s + noise;
+    });
     return sum;
   }
 

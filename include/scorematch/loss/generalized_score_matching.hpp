@@ -3,6 +3,7 @@
 
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/box.hpp>
+#include <scorematch/derivative/second_order.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/score_model.hpp>
 #include <scorematch/loss/box_weighting.hpp>
@@ -23,6 +24,9 @@ namespace scorematch {
 /// sum_j h_j (1/2 s_j^2 + d_jj log p) + h_j' s_j: the loss of one sample.
 template <class Weighting>
 struct GeneralizedScoreMatchingPoint {
+  static constexpr auto order = detail::SecondOrder::weighted;
+  static constexpr int beside = 2;
+
   Weighting weighting;
 
   template <HasCurvature F, DenseExpression Theta>
@@ -36,6 +40,28 @@ struct GeneralizedScoreMatchingPoint {
       const T& s = at.score(j);
       sum += h.h * (s * s / 2 + at.curvature(j)) + h.slope * s;
     }
+    return sum;
+  }
+
+  template <class X, class Put>
+  void place(X& x, detail::NoVector, const Put& put) const {
+    for (Eigen::Index j = 0; j < x.size(); ++j) {
+      const auto h = weighting.weight(j, x(j));
+      put(0, j, h.h);
+      put(1, j, h.slope);
+    }
+  }
+
+  template <class Jet>
+  auto loss(Jet& jet) const {
+    auto sum = jet.second();
+    jet.by_second(1);
+    jet.each([&](Eigen::Index j, const auto& s, auto& by_s) {
+      const auto weighted = jet.beside(0, j) * s;
+      const auto slope = jet.beside(1, j);
+      sum += weighted * s / 2 + slope * s;
+      by_s = weighted + slope;
+    });
     return sum;
   }
 };

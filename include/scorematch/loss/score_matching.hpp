@@ -3,6 +3,7 @@
 
 #include <scorematch/core/unroll.hpp>
 #include <scorematch/data/moments.hpp>
+#include <scorematch/derivative/second_order.hpp>
 #include <scorematch/family/exponential_family.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/score_model.hpp>
@@ -116,11 +117,28 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
 
 /// 1/2 |s(x)|^2 + Laplacian_x log p(x): the score matching loss of one sample.
 struct ScoreMatchingPoint {
+  static constexpr auto order = detail::SecondOrder::laplacian;
+  static constexpr int beside = 0;
+
   template <HasLaplacian F, DenseExpression Theta>
   typename Theta::Scalar operator()(const F& family, const PointOf<F>& x,
                                     const Theta& theta) const {
     const auto at = score_and_laplacian(family, x, theta);
     return at.score.squaredNorm() / 2 + at.laplacian;
+  }
+
+  template <class X, class Put>
+  void place(X&, detail::NoVector, const Put&) const {}
+
+  template <class Jet>
+  auto loss(Jet& jet) const {
+    auto sum = jet.second();
+    jet.by_second(1);
+    jet.each([&sum](Eigen::Index, const auto& s, auto& by_s) {
+      sum += s * s / 2;
+      by_s = s;
+    });
+    return sum;
   }
 };
 

@@ -5,6 +5,7 @@
 #include <scorematch/core/random.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/sample_set.hpp>
+#include <scorematch/derivative/second_order.hpp>
 #include <scorematch/family/score_model.hpp>
 #include <scorematch/loss/sampled/randomized_objective.hpp>
 
@@ -27,6 +28,9 @@ enum class Directions {
 /// one sample and one direction v.
 template <Real Scalar>
 struct SlicedPoint {
+  static constexpr auto order = detail::SecondOrder::along;
+  static constexpr int beside = 1;
+
   Directions directions;
   bool variance_reduced;
 
@@ -39,6 +43,45 @@ struct SlicedPoint {
     }
     return along.second + along.first * along.first / 2;
   }
+
+  template <class X, class Direction, class Put>
+  void place(X& x, const Direction& v, const Put& put) const {
+    for (Eigen::Index i = 0; i < x.size(); ++i) put(0, i, v(i));
+  }
+
+  /// The part of the loss along v; |s|^2 is a part of its own.
+  template <class Jet>
+  auto loss(Jet& jet) const {
+    auto sum = jet.second();
+    jet.by_second(1);
+    jet.each([&](Eigen::Index, const auto& s, auto& by_s) {
+      if (variance_reduced) return;
+      sum += s * s / 2;
+      by_s = s;
+    });
+    return sum;
+  }
+
+  /// 1/2 |s|^2 of one sample.
+  struct ScorePart {
+    static constexpr auto order = detail::SecondOrder::none;
+    static constexpr int beside = 0;
+
+    template <class X, class Direction, class Put>
+    void place(X&, const Direction&, const Put&) const {}
+
+    template <class Jet>
+    auto loss(Jet& jet) const {
+      auto sum = jet.zero();
+      jet.each([&sum](Eigen::Index, const auto& s, auto& by_s) {
+        sum += s * s / 2;
+        by_s = s;
+      });
+      return sum;
+    }
+  };
+  using Part = ScorePart;
+  bool has_part() const { return variance_reduced; }
 
   template <class Block>
   void draw(detail::RandomNumbers& random, Block& block) const {

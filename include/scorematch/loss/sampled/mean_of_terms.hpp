@@ -22,7 +22,7 @@ class MeanOfTerms {
   using Parameters = typename F::Parameters;
   using Sum = typename SampleSet<Scalar, F::Dim>::Weight;
 
-  explicit MeanOfTerms(Eigen::Index parameters) : numbers_(parameters) {}
+  explicit MeanOfTerms(const F& family) : numbers_(family.parameter_count()) {}
 
   // sum_k weight(k) term(k, theta) / total over `count` terms; infinity where that is not finite.
   template <class Weight, class Term>

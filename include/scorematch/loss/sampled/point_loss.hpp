@@ -44,7 +44,7 @@ class PointLoss {
   using Parameters = typename F::Parameters;
 
   PointLoss(F family, P loss)
-      : family_(std::move(family)), loss_(std::move(loss)), mean_(family_.parameter_count()) {}
+      : family_(std::move(family)), loss_(std::move(loss)), mean_(family_) {}
 
   Eigen::Index dimension() const { return family_.dimension(); }
   Eigen::Index parameter_count() const { return family_.parameter_count(); }

@@ -71,8 +71,8 @@ void require_random_options(const char* owner, const char* draws_name, Eigen::In
 /// **Allocation** a copy of the samples, unless they are given away (`std::move`), and draws *
 /// size() vectors (draws * batch_size); none in an evaluation.
 template <class F, class Point>
-class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, Point>, F> {
-  using Base = detail::StoredSamples<RandomizedObjective, F>;
+class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, Point>, F, Point> {
+  using Base = detail::StoredSamples<RandomizedObjective, F, Point>;
 
  public:
   using Base::Dim;
@@ -111,15 +111,21 @@ class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, 
   void check_start(const Parameters& start) {
     const detail::RandomNumbers before = random_;
     const detail::Column<Parameters, detail::ColumnOf::theta> theta(frame_.centered(start));
-    const auto loss = term();
     for (Eigen::Index first = 0; first < samples_.size(); first += size()) {
       if (stochastic()) {
         see_from(first);
         draw_vectors();
       }
-      for (Eigen::Index k = 0; k < terms(); ++k) {
-        detail::require_finite_loss(static_cast<Scalar>(loss(k, theta)), samples_.samples(),
-                                    column_of(k));
+      const auto require = [this](Eigen::Index k, Scalar loss) {
+        detail::require_finite_loss(loss, samples_.samples(), this->column_of(k));
+      };
+      if constexpr (detail::recorded<F, Point>) {
+        mean_.each(family_, point_, theta, terms(), load(), require);
+      } else {
+        const auto loss = term();
+        for (Eigen::Index k = 0; k < terms(); ++k) {
+          require(k, static_cast<Scalar>(loss(k, theta)));
+        }
       }
     }
     random_ = before;
@@ -138,13 +144,15 @@ class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, 
   using Sum = typename SampleSet<Scalar, Dim>::Weight;
   using Vectors = Eigen::Matrix<Scalar, Dim, Eigen::Dynamic>;
 
-  Scalar at_centered(const Parameters& theta) {
+  // With the gradient where it is asked for.
+  template <class... Gradient>
+  Scalar at_centered(const Parameters& theta, Gradient&... gradient) {
     next_batch();
-    return mean_(theta, terms(), total(), weight(), term());
-  }
-  Scalar at_centered(const Parameters& theta, Parameters& gradient) {
-    next_batch();
-    return mean_(theta, gradient, terms(), total(), weight(), term());
+    if constexpr (detail::recorded<F, Point>) {
+      return mean_(family_, point_, theta, gradient..., terms(), total(), weight(), load());
+    } else {
+      return mean_(theta, gradient..., terms(), total(), weight(), term());
+    }
   }
 
   // The samples of an evaluation, size() of them from `first` on; the last one again at the end.
@@ -171,6 +179,13 @@ class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, 
     return [this](Eigen::Index k) { return samples_.weights()(this->column_of(k)); };
   }
 
+  auto load() {
+    return [this](Eigen::Index k, const auto& place) {
+      x_ = samples_.samples().col(this->column_of(k));
+      frame_.center(x_);
+      place(x_, vectors_.col(k));
+    };
+  }
   auto term() {
     return [this](Eigen::Index k, const auto& theta) {
       x_ = samples_.samples().col(this->column_of(k));

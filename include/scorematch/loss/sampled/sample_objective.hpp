@@ -32,8 +32,8 @@ namespace scorematch {
 /// **Allocation** a copy of the samples, unless they are given away (`std::move`); none in an
 /// evaluation.
 template <class F, PointLossFor<F> Point>
-class SampleObjective : public detail::StoredSamples<SampleObjective<F, Point>, F> {
-  using Base = detail::StoredSamples<SampleObjective, F>;
+class SampleObjective : public detail::StoredSamples<SampleObjective<F, Point>, F, Point> {
+  using Base = detail::StoredSamples<SampleObjective, F, Point>;
 
  public:
   using typename Base::Parameters;
@@ -46,9 +46,16 @@ class SampleObjective : public detail::StoredSamples<SampleObjective<F, Point>, 
 
   /// Throws where the loss of a sample is not finite at `start`.
   void check_start(const Parameters& start) {
-    const detail::Column<Parameters, detail::ColumnOf::theta> theta(frame_.centered(start));
-    for (Eigen::Index j = 0; j < samples_.size(); ++j) {
-      detail::require_finite_loss(loss_of(j, theta), samples_.samples(), j);
+    if constexpr (detail::recorded<F, Point>) {
+      mean_.each(family_, point_, frame_.centered(start), samples_.size(), load(),
+                 [this](Eigen::Index j, Scalar loss) {
+                   detail::require_finite_loss(loss, samples_.samples(), j);
+                 });
+    } else {
+      const detail::Column<Parameters, detail::ColumnOf::theta> theta(frame_.centered(start));
+      for (Eigen::Index j = 0; j < samples_.size(); ++j) {
+        detail::require_finite_loss(loss_of(j, theta), samples_.samples(), j);
+      }
     }
   }
 
@@ -60,11 +67,15 @@ class SampleObjective : public detail::StoredSamples<SampleObjective<F, Point>, 
   using Base::samples_;
   using Base::x_;
 
-  Scalar at_centered(const Parameters& theta) {
-    return mean_(theta, samples_.size(), samples_.count(), weight(), term());
-  }
-  Scalar at_centered(const Parameters& theta, Parameters& gradient) {
-    return mean_(theta, gradient, samples_.size(), samples_.count(), weight(), term());
+  // With the gradient where it is asked for.
+  template <class... Gradient>
+  Scalar at_centered(const Parameters& theta, Gradient&... gradient) {
+    if constexpr (detail::recorded<F, Point>) {
+      return mean_(family_, point_, theta, gradient..., samples_.size(), samples_.count(), weight(),
+                   load());
+    } else {
+      return mean_(theta, gradient..., samples_.size(), samples_.count(), weight(), term());
+    }
   }
 
   template <class Theta>
@@ -76,6 +87,13 @@ class SampleObjective : public detail::StoredSamples<SampleObjective<F, Point>, 
 
   auto weight() const {
     return [weights = samples_.weights()](Eigen::Index j) { return weights(j); };
+  }
+  auto load() {
+    return [this](Eigen::Index j, const auto& place) {
+      x_ = samples_.samples().col(j);
+      frame_.center(x_);
+      place(x_, detail::NoVector());
+    };
   }
   auto term() {
     return [this](Eigen::Index j, const auto& theta) { return this->loss_of(j, theta); };

@@ -8,7 +8,7 @@
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/family/local_frame.hpp>
 #include <scorematch/family/score_model.hpp>
-#include <scorematch/loss/sampled/mean_of_terms.hpp>
+#include <scorematch/loss/sampled/mean_for.hpp>
 
 #include <Eigen/Core>
 
@@ -40,10 +40,13 @@ void require_finite_loss(Scalar loss, const Samples& samples, Eigen::Index j) {
   }
 }
 
+// Beside a sample of a loss that draws nothing.
+struct NoVector {};
+
 // The samples, the frame that they are seen from, and the calls in theta and in local coordinates.
 // `Self` has `at_centered(theta)` and `at_centered(theta, gradient)`, the loss at a theta that is
 // seen from the frame.
-template <class Self, class F>
+template <class Self, class F, class Point>
 class StoredSamples {
  public:
   using Scalar = typename F::Scalar;
@@ -84,13 +87,13 @@ class StoredSamples {
         samples_((require_samples_of(family, samples), std::move(samples))),
         frame_(family, samples_),
         x_(family.dimension()),
-        mean_(family.parameter_count()) {}
+        mean_(family) {}
 
   F family_;
   SampleSet<Scalar, Dim> samples_;
   LocalFrame<F> frame_;
   PointOf<F> x_;  // the sample that is looked at
-  MeanOfTerms<F> mean_;
+  MeanFor<F, Point> mean_;
 
  private:
   Self& self() { return static_cast<Self&>(*this); }

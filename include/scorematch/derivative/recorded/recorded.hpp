@@ -1,0 +1,574 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/derivative/dual.hpp>
+#include <scorematch/derivative/functions.hpp>
+#include <scorematch/derivative/recorded/elementary.hpp>
+#include <scorematch/derivative/recorded/program.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <type_traits>
+
+namespace scorematch {
+
+/// A number that writes down what is done with it. A callable that runs once on such numbers leaves
+/// a program, which then runs forward and backward over packs of samples: all derivatives by theta
+/// at the cost of a few evaluations.
+///
+/// It behaves as T does at one sample, the leader: it can be compared, and a branch that other
+/// samples would not take is found when they run. It has no `.value`, and does not convert to T:
+/// a callable that asks for them is to be wrapped in `not_recorded`.
+///
+/// **Cost** a few words of memory an operation; sums of products, however they are written, become
+/// one instruction.
+///
+/// **Example** docs/energies.md
+template <VectorLane T>
+class Recorded {
+ public:
+  using Id = typename detail::Program<T>::Id;
+
+  /// Zero.
+  Recorded() = default;
+
+  template <class C>
+    requires std::is_arithmetic_v<C>
+  Recorded(C value) : at_leader_(static_cast<T>(value)) {}
+
+  friend Recorded operator+(const Recorded& x) { return x; }
+  friend Recorded operator-(const Recorded& x) { return x * Recorded(T(-1)); }
+  friend Recorded operator+(const Recorded& x, const Recorded& y) { return sum(x, y, false); }
+  friend Recorded operator-(const Recorded& x, const Recorded& y) { return sum(x, y, true); }
+  friend Recorded operator*(const Recorded& x, const Recorded& y) { return product(x, y); }
+  friend Recorded operator/(const Recorded& x, const Recorded& y) {
+    if (y.kind() == Kind::constant && x.kind() == Kind::constant) return x.at_leader_ / y.at_leader_;
+    if (y.kind() == Kind::constant) return x * Recorded(1 / y.at_leader_);
+    return x * y.map([](const auto& v) { return 1 / v; }, detail::Reciprocal());
+  }
+  Recorded& operator+=(const Recorded& y) { return *this = *this + y; }
+  Recorded& operator-=(const Recorded& y) { return *this = *this - y; }
+  Recorded& operator*=(const Recorded& y) { return *this = *this * y; }
+  Recorded& operator/=(const Recorded& y) { return *this = *this / y; }
+
+  friend bool operator==(const Recorded& x, const Recorded& y) {
+    return guard(x, y, Relation::equal, x.at_leader_ == y.at_leader_);
+  }
+  friend bool operator!=(const Recorded& x, const Recorded& y) { return !(x == y); }
+  friend bool operator<(const Recorded& x, const Recorded& y) {
+    return guard(x, y, Relation::below, x.at_leader_ < y.at_leader_);
+  }
+  friend bool operator<=(const Recorded& x, const Recorded& y) {
+    return guard(x, y, Relation::at_most, x.at_leader_ <= y.at_leader_);
+  }
+  friend bool operator>(const Recorded& x, const Recorded& y) { return y < x; }
+  friend bool operator>=(const Recorded& x, const Recorded& y) { return y <= x; }
+
+  friend bool isfinite(const Recorded& x) {
+    return guard(x, Recorded(), Relation::finite, std::isfinite(x.at_leader_));
+  }
+  friend bool isnan(const Recorded& x) {
+    return guard(x, Recorded(), Relation::nan, std::isnan(x.at_leader_));
+  }
+
+  // What follows is for the library: users have functions (`exp(x)`, `pow(x, y)`).
+
+  /// phi(x) for a function of any numbers, phi(v), and the same over packs with its derivatives.
+  template <class Phi, class OnPacks = detail::LaneByLane>
+  Recorded map(const Phi& phi, const OnPacks& = {}) const {
+    return with_parameter([&phi](const auto& v, T) { return phi(v); },
+                          detail::Unparametrized<Phi, OnPacks>(), T(0));
+  }
+
+  /// phi(x, parameter), the parameter a constant.
+  template <class Phi, class OnPacks>
+  Recorded with_parameter(const Phi& phi, const OnPacks&, T parameter) const {
+    if (kind() == Kind::constant) return Recorded(static_cast<T>(phi(at_leader_, parameter)));
+    if (kind() == Kind::uniform) {
+      const auto at = phi(Dual<T, 1>::variable(at_leader_, 0), parameter);
+      return of_uniform(*program_, program_->made_of(at.value, number(), at.gradient[0],
+                                                     detail::Program<T>::one, T(0)));
+    }
+    const Id base = program_->scaled(node(), coefficient_);
+    const detail::UnaryFunction<T> function{&OnPacks::template at<T>, parameter};
+    return of_node(*program_, program_->composed(function, base),
+                   static_cast<T>(phi(at_leader_, parameter)));
+  }
+
+  /// phi(x, y) for a function of any two numbers.
+  template <class Phi, class OnPacks = detail::PairByPair<Phi>>
+  static Recorded map(const Phi& phi, const Recorded& x, const Recorded& y, const OnPacks& = {}) {
+    const T at = static_cast<T>(phi(x.at_leader_, y.at_leader_));
+    if (x.kind() == Kind::constant && y.kind() == Kind::constant) return Recorded(at);
+    detail::Program<T>& program = *(x.program_ ? x.program_ : y.program_);
+    if (!x.of_sample() && !y.of_sample()) {
+      using Number = Dual<T, 2>;
+      const Number both =
+          phi(Number::variable(x.at_leader_, 0), Number::variable(y.at_leader_, 1));
+      return of_uniform(program, program.made_of(both.value, x.uniform(program), both.gradient[0],
+                                                 y.uniform(program), both.gradient[1]));
+    }
+    const detail::BinaryFunction<T> function{&OnPacks::template at<T>};
+    return of_node(program, program.binary(function, x.as_node(program), y.as_node(program)), at);
+  }
+
+  /// The largest of some numbers, taken as a constant: its derivatives are those of a constant.
+  template <class Vector>
+  static Recorded peak(const Vector& of) {
+    T top = of(0).at_leader_;
+    detail::Program<T>* program = nullptr;
+    bool of_sample = false;
+    for (Eigen::Index k = 0; k < of.size(); ++k) {
+      if (top < of(k).at_leader_) top = of(k).at_leader_;
+      if (of(k).program_) program = of(k).program_;
+      of_sample = of_sample || of(k).of_sample();
+    }
+    if (!std::isfinite(top)) top = T(0);
+    if (!of_sample) return Recorded(top);
+    program->gathered.clear();
+    for (Eigen::Index k = 0; k < of.size(); ++k) {
+      program->gathered.push_back(of(k).as_node(*program));
+    }
+    return of_node(*program, program->peak(), top);
+  }
+
+  static Recorded coordinate(detail::Program<T>& program, Eigen::Index i) {
+    return of_node(program, Id(i), program.leader[std::size_t(i)]);
+  }
+  static Recorded parameter(detail::Program<T>& program, Eigen::Index k) {
+    return of_uniform(program, Id(k) + 1);
+  }
+  /// Ends the program with this number.
+  void finish(detail::Program<T>& program) const { program.finish(as_node(program)); }
+
+ private:
+  using Relation = typename detail::Program<T>::Relation;
+  enum class Kind { constant, uniform, node, link };
+
+  static constexpr Id kinds = Id(3) << 29;  // of number_, below the bit of constants
+  static constexpr Id node_bit = Id(1) << 29;
+  static constexpr Id link_bit = Id(1) << 30;
+
+  Kind kind() const {
+    if (!program_) return Kind::constant;
+    return (number_ & kinds) == node_bit   ? Kind::node
+           : (number_ & kinds) == link_bit ? Kind::link
+                                           : Kind::uniform;
+  }
+  bool of_sample() const { return program_ && (number_ & kinds) != 0; }
+  Id number() const { return number_ & ~kinds; }
+  Id node() const { return kind() == Kind::link ? program_->placed(number()) : number(); }
+  Id uniform(detail::Program<T>& program) const {
+    return program_ ? number() : program.constant(at_leader_);
+  }
+  Id as_node(detail::Program<T>& program) const {
+    return of_sample() ? program.scaled(node(), coefficient_) : program.lifted(uniform(program));
+  }
+
+  static Recorded made(detail::Program<T>& program, Id number, Id coefficient, T at_leader) {
+    Recorded result;
+    result.program_ = &program;
+    result.at_leader_ = at_leader;
+    result.number_ = number;
+    result.coefficient_ = coefficient;
+    return result;
+  }
+  static Recorded of_uniform(detail::Program<T>& program, Id uniform) {
+    return made(program, uniform, detail::Program<T>::one, program.uniform(uniform));
+  }
+  static Recorded of_node(detail::Program<T>& program, Id node, T at_leader) {
+    return made(program, node | node_bit, detail::Program<T>::one, at_leader);
+  }
+
+  static Recorded sum(const Recorded& x, const Recorded& y, bool minus) {
+    const T at = minus ? x.at_leader_ - y.at_leader_ : x.at_leader_ + y.at_leader_;
+    if (!x.program_ && !y.program_) return Recorded(at);
+    if (!y.program_ && y.at_leader_ == T(0)) return x;
+    if (!x.program_ && x.at_leader_ == T(0)) return minus ? -y : y;
+    using Program = detail::Program<T>;
+    Program& program = *(x.program_ ? x.program_ : y.program_);
+    if (!x.of_sample() && !y.of_sample()) {
+      return of_uniform(program, program.made_of(at, x.uniform(program), T(1), y.uniform(program),
+                                                 minus ? T(-1) : T(1)));
+    }
+    const Id minus_one = minus ? program.constant(T(-1)) : Program::one;
+    const auto term = [&](Id base, const Recorded& z, Id sign) {
+      return z.of_sample()
+                 ? program.link(base, z.node(), program.times(z.coefficient_, sign))
+                 : program.link(base, Program::none, program.times(z.uniform(program), sign));
+    };
+    // A sum goes on where one is open.
+    const auto open = [](const Recorded& z) {
+      return z.kind() == Kind::link && z.coefficient_ == Program::one;
+    };
+    Id link;
+    if (open(x)) {
+      link = term(x.number(), y, minus_one);
+    } else if (open(y) && !minus) {
+      link = term(y.number(), x, Program::one);
+    } else {
+      link = term(term(Program::none, x, Program::one), y, minus_one);
+    }
+    return made(program, link | link_bit, Program::one, at);
+  }
+
+  static Recorded product(const Recorded& x, const Recorded& y) {
+    const T at = x.at_leader_ * y.at_leader_;
+    if (!x.program_ && !y.program_) return Recorded(at);
+    if ((!x.program_ && x.at_leader_ == T(0)) || (!y.program_ && y.at_leader_ == T(0))) {
+      return Recorded();
+    }
+    detail::Program<T>& program = *(x.program_ ? x.program_ : y.program_);
+    if (!x.of_sample() && !y.of_sample()) {
+      return of_uniform(program, program.times(x.uniform(program), y.uniform(program)));
+    }
+    if (!x.of_sample()) return product(y, x);
+    if (!y.of_sample()) {
+      Recorded result = x;
+      result.coefficient_ = program.times(x.coefficient_, y.uniform(program));
+      result.at_leader_ = at;
+      return result;
+    }
+    const Id a = x.node(), b = y.node();
+    const Id coefficient = program.times(x.coefficient_, y.coefficient_);
+    if (a == b) {
+      const detail::UnaryFunction<T> square{&detail::Square::template at<T>, T(0)};
+      return made(program, program.composed(square, a) | node_bit, coefficient, at);
+    }
+    return made(program, program.product(a, b) | node_bit, coefficient, at);
+  }
+
+  static bool guard(const Recorded& x, const Recorded& y, Relation relation, bool outcome) {
+    if (!x.of_sample() && !y.of_sample()) return outcome;
+    detail::Program<T>& program = *(x.program_ ? x.program_ : y.program_);
+    program.guard(x.as_node(program), y.as_node(program), relation, outcome);
+    return outcome;
+  }
+
+  detail::Program<T>* program_ = nullptr;  // none: a constant
+  T at_leader_ = T(0);
+  Id number_ = 0;
+  Id coefficient_ = detail::Program<T>::one;
+};
+
+namespace detail {
+template <class X>
+inline constexpr bool is_recorded = false;
+template <class T>
+inline constexpr bool is_recorded<Recorded<T>> = true;
+}  // namespace detail
+
+// --- functions -----------------------------------------------------------------------------------
+
+template <class T>
+Recorded<T> exp(const Recorded<T>& x) {
+  return x.map(
+      [](const auto& v) {
+        using std::exp;
+        return exp(v);
+      },
+      detail::Exponential());
+}
+template <class T>
+Recorded<T> log(const Recorded<T>& x) {
+  return x.map(
+      [](const auto& v) {
+        using std::log;
+        return log(v);
+      },
+      detail::Logarithm());
+}
+template <class T>
+Recorded<T> sqrt(const Recorded<T>& x) {
+  return x.map(
+      [](const auto& v) {
+        using std::sqrt;
+        return sqrt(v);
+      },
+      detail::SquareRoot());
+}
+template <class T>
+Recorded<T> sin(const Recorded<T>& x) {
+  return x.map(
+      [](const auto& v) {
+        using std::sin;
+        return sin(v);
+      },
+      detail::Sine());
+}
+template <class T>
+Recorded<T> cos(const Recorded<T>& x) {
+  return x.map(
+      [](const auto& v) {
+        using std::cos;
+        return cos(v);
+      },
+      detail::Cosine());
+}
+template <class T>
+Recorded<T> tanh(const Recorded<T>& x) {
+  return x.map(
+      [](const auto& v) {
+        using std::tanh;
+        return tanh(v);
+      },
+      detail::HyperbolicTangent());
+}
+template <class T>
+Recorded<T> abs(const Recorded<T>& x) {
+  return x.map(
+      [](const auto& v) {
+        using std::abs;
+        return abs(v);
+      },
+      detail::Absolute());
+}
+template <class T>
+Recorded<T> square(const Recorded<T>& x) {
+  return x.map([](const auto& v) { return square(v); }, detail::Square());
+}
+template <class T>
+Recorded<T> logistic(const Recorded<T>& x) {
+  return x.map([](const auto& v) { return logistic(v); }, detail::Logistic());
+}
+template <class T>
+Recorded<T> softplus(const Recorded<T>& x) {
+  return x.map([](const auto& v) { return softplus(v); }, detail::Softplus());
+}
+template <class T>
+Recorded<T> log_cosh(const Recorded<T>& x) {
+  return x.map([](const auto& v) { return log_cosh(v); }, detail::LogCosh());
+}
+
+// Those that go lane by lane.
+#define SCOREMATCH_RECORDED(name)                 \
+  template <class T>                              \
+  Recorded<T> name(const Recorded<T>& x) {        \
+    return x.map([](const auto& v) {              \
+      using std::name;                            \
+      return name(v);                             \
+    });                                           \
+  }
+SCOREMATCH_RECORDED(expm1)
+SCOREMATCH_RECORDED(log1p)
+SCOREMATCH_RECORDED(asin)
+SCOREMATCH_RECORDED(acos)
+SCOREMATCH_RECORDED(atan)
+SCOREMATCH_RECORDED(sinh)
+SCOREMATCH_RECORDED(cosh)
+SCOREMATCH_RECORDED(erf)
+SCOREMATCH_RECORDED(erfc)
+SCOREMATCH_RECORDED(lgamma)
+SCOREMATCH_RECORDED(tgamma)
+#undef SCOREMATCH_RECORDED
+
+template <class T>
+Recorded<T> digamma(const Recorded<T>& x) {
+  return x.map([](const auto& v) { return digamma(v); });
+}
+template <class T>
+Recorded<T> trigamma(const Recorded<T>& x) {
+  return x.map([](const auto& v) { return trigamma(v); });
+}
+
+/// x^n by multiplication; x^0 is 1, also at 0.
+template <class T, std::integral Integer>
+Recorded<T> pow(const Recorded<T>& x, Integer n) {
+  if (n == 0) return Recorded<T>(T(1));
+  if (n == 1) return x;
+  if (n == 2) return square(x);
+  return x.with_parameter(
+      [](const auto& v, T order) {
+        using std::pow;
+        return pow(v, static_cast<int>(order));
+      },
+      detail::IntegerPower(), static_cast<T>(n));
+}
+/// x^p for a constant p.
+template <class T, std::floating_point P>
+Recorded<T> pow(const Recorded<T>& x, P p) {
+  const auto phi = [](const auto& v, T order) {
+    using std::pow;
+    return pow(v, order);
+  };
+  return x.with_parameter(phi, detail::LaneByLaneOf<decltype(phi)>(), static_cast<T>(p));
+}
+/// c^x for a constant c.
+template <class T, class C>
+  requires std::is_arithmetic_v<C>
+Recorded<T> pow(C c, const Recorded<T>& x) {
+  const auto phi = [](const auto& v, T base) {
+    using std::pow;
+    return pow(base, v);
+  };
+  return x.with_parameter(phi, detail::LaneByLaneOf<decltype(phi)>(), static_cast<T>(c));
+}
+
+// Those of two numbers, either of which may be a constant.
+#define SCOREMATCH_RECORDED(name)                                       \
+  template <class T>                                                    \
+  Recorded<T> name(const Recorded<T>& x, const Recorded<T>& y) {        \
+    return Recorded<T>::map(                                            \
+        [](const auto& a, const auto& b) {                              \
+          using std::name;                                              \
+          return name(a, b);                                            \
+        },                                                              \
+        x, y);                                                          \
+  }                                                                     \
+  template <class T, class C>                                           \
+    requires std::is_arithmetic_v<C>                                    \
+  Recorded<T> name(const Recorded<T>& x, C c) {                         \
+    return name(x, Recorded<T>(c));                                     \
+  }                                                                     \
+  template <class T, class C>                                           \
+    requires std::is_arithmetic_v<C>                                    \
+  Recorded<T> name(C c, const Recorded<T>& x) {                         \
+    return name(Recorded<T>(c), x);                                     \
+  }
+SCOREMATCH_RECORDED(hypot)
+SCOREMATCH_RECORDED(atan2)
+#undef SCOREMATCH_RECORDED
+
+/// x^y for x > 0; for x = 0 where y > 0.
+template <class T>
+Recorded<T> pow(const Recorded<T>& x, const Recorded<T>& y) {
+  return Recorded<T>::map(
+      [](const auto& a, const auto& b) {
+        using std::pow;
+        return pow(a, b);
+      },
+      x, y);
+}
+
+/// The larger; x where they are equal.
+template <class T>
+Recorded<T> max EIGEN_NOT_A_MACRO(const Recorded<T>& x, const Recorded<T>& y) {
+  return Recorded<T>::map([](const auto& a, const auto& b) { return a < b ? b : a; }, x, y,
+                          detail::Extreme<true>());
+}
+template <class T, class C>
+  requires std::is_arithmetic_v<C>
+Recorded<T> max EIGEN_NOT_A_MACRO(const Recorded<T>& x, C c) {
+  return (max)(x, Recorded<T>(c));
+}
+template <class T, class C>
+  requires std::is_arithmetic_v<C>
+Recorded<T> max EIGEN_NOT_A_MACRO(C c, const Recorded<T>& x) {
+  return (max)(Recorded<T>(c), x);
+}
+
+/// The smaller; x where they are equal.
+template <class T>
+Recorded<T> min EIGEN_NOT_A_MACRO(const Recorded<T>& x, const Recorded<T>& y) {
+  return Recorded<T>::map([](const auto& a, const auto& b) { return b < a ? b : a; }, x, y,
+                          detail::Extreme<false>());
+}
+template <class T, class C>
+  requires std::is_arithmetic_v<C>
+Recorded<T> min EIGEN_NOT_A_MACRO(const Recorded<T>& x, C c) {
+  return (min)(x, Recorded<T>(c));
+}
+template <class T, class C>
+  requires std::is_arithmetic_v<C>
+Recorded<T> min EIGEN_NOT_A_MACRO(C c, const Recorded<T>& x) {
+  return (min)(Recorded<T>(c), x);
+}
+
+/// a b + c.
+template <class T, class A, class B, class C>
+  requires std::same_as<std::common_type_t<A, B, C>, Recorded<T>>
+Recorded<T> fma(const A& a, const B& b, const C& c) {
+  return Recorded<T>(a) * Recorded<T>(b) + Recorded<T>(c);
+}
+
+/// log of the sum of exp over the entries of a vector, without overflow; the empty sum gives
+/// -infinity.
+template <DenseExpression Vector>
+  requires detail::is_recorded<typename Vector::Scalar>
+typename Vector::Scalar logsumexp(const Vector& vector) {
+  using X = typename Vector::Scalar;
+  const auto& entries = vector.eval();
+  if (entries.size() == 0) return X(-std::numeric_limits<double>::infinity());
+  const X largest = X::peak(entries);
+  X rest(0);
+  for (Eigen::Index k = 0; k < entries.size(); ++k) rest += exp(entries(k) - largest);
+  return largest + log(rest);
+}
+/// log(exp(x) + exp(y)), without overflow.
+template <class T>
+Recorded<T> logsumexp(const Recorded<T>& x, const Recorded<T>& y) {
+  return logsumexp(Eigen::Array<Recorded<T>, 2, 1>(x, y));
+}
+template <class T, class C>
+  requires std::is_arithmetic_v<C>
+Recorded<T> logsumexp(const Recorded<T>& x, C c) {
+  return logsumexp(x, Recorded<T>(c));
+}
+template <class T, class C>
+  requires std::is_arithmetic_v<C>
+Recorded<T> logsumexp(C c, const Recorded<T>& x) {
+  return logsumexp(Recorded<T>(c), x);
+}
+
+}  // namespace scorematch
+
+/// @cond
+template <scorematch::VectorLane T>
+class std::numeric_limits<scorematch::Recorded<T>> : public std::numeric_limits<T> {
+  using X = scorematch::Recorded<T>;
+  using Plain = std::numeric_limits<T>;
+
+ public:
+  static X min EIGEN_NOT_A_MACRO() noexcept { return X((Plain::min)()); }
+  static X max EIGEN_NOT_A_MACRO() noexcept { return X((Plain::max)()); }
+  static X lowest() noexcept { return X(Plain::lowest()); }
+  static X epsilon() noexcept { return X(Plain::epsilon()); }
+  static X round_error() noexcept { return X(Plain::round_error()); }
+  static X infinity() noexcept { return X(Plain::infinity()); }
+  static X quiet_NaN() noexcept { return X(Plain::quiet_NaN()); }
+  static X signaling_NaN() noexcept { return X(Plain::signaling_NaN()); }
+  static X denorm_min() noexcept { return X(Plain::denorm_min()); }
+};
+/// @endcond
+
+namespace Eigen {
+
+template <scorematch::VectorLane T>
+struct NumTraits<scorematch::Recorded<T>> : GenericNumTraits<scorematch::Recorded<T>> {
+  using X = scorematch::Recorded<T>;
+  using Real = X;
+  using NonInteger = X;
+  using Nested = X;
+  using Literal = T;
+  enum {
+    IsInteger = 0,
+    IsSigned = 1,
+    IsComplex = 0,
+    RequireInitialization = 1,
+    ReadCost = 2,
+    AddCost = 8,
+    MulCost = 8
+  };
+  static X epsilon() { return X(NumTraits<T>::epsilon()); }
+  static X dummy_precision() { return X(NumTraits<T>::dummy_precision()); }
+  static X highest() { return X(NumTraits<T>::highest()); }
+  static X lowest() { return X(NumTraits<T>::lowest()); }
+  static int digits10() { return NumTraits<T>::digits10(); }
+};
+
+template <scorematch::VectorLane T, class C, class BinaryOp>
+  requires std::is_arithmetic_v<C>
+struct ScalarBinaryOpTraits<scorematch::Recorded<T>, C, BinaryOp> {
+  using ReturnType = scorematch::Recorded<T>;
+};
+template <scorematch::VectorLane T, class C, class BinaryOp>
+  requires std::is_arithmetic_v<C>
+struct ScalarBinaryOpTraits<C, scorematch::Recorded<T>, BinaryOp> {
+  using ReturnType = scorematch::Recorded<T>;
+};
+
+}  // namespace Eigen

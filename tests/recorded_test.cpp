@@ -1,0 +1,278 @@
+// Energies that are recorded and replayed over packs, beside the same by dual numbers.
+#include "support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <scorematch/scorematch.hpp>
+
+#include <Eigen/Core>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+
+namespace sm = scorematch;
+
+namespace {
+
+using Vector = Eigen::VectorXd;
+
+// Loss and gradient of both, which must agree within `tolerance` of the gradient's size; also that
+// both are finite, unless the case is about that.
+template <class Loss, class Family, class Plain, class Samples>
+void check_same(const Loss& loss, const Family& recorded, const Plain& plain,
+                const Samples& samples, const typename Family::Parameters& theta,
+                double tolerance) {
+  static_assert(Family::recorded && !Plain::recorded);
+  auto summary = loss.summary(recorded);
+  auto plain_summary = loss.summary(plain);
+  using Weights = Eigen::Matrix<typename Family::Scalar, 1, Eigen::Dynamic>;
+  const Weights weights = Weights::LinSpaced(samples.cols(), 1, 2);
+  summary.add(samples, weights);
+  plain_summary.add(samples, weights);
+  auto objective = loss.objective(recorded, summary);
+  auto reference = loss.objective(plain, plain_summary);
+  typename Family::Parameters gradient = theta, expected = theta;
+  const double value = static_cast<double>(objective(theta, gradient));
+  const double wanted = static_cast<double>(reference(theta, expected));
+  const double size = 1 + static_cast<double>(expected.norm());
+  CHECK(std::isfinite(wanted));
+  CHECK(std::abs(value - wanted) <= tolerance * (1 + std::abs(wanted)));
+  CHECK(static_cast<double>((gradient - expected).norm()) <= tolerance * size);
+  CHECK(std::abs(static_cast<double>(objective(theta)) - wanted) <=
+        tolerance * (1 + std::abs(wanted)));
+}
+
+// Which losses a case is for: the plain one, or all of them.
+enum class Losses { plain, all };
+
+template <int Dim, int Count, class Scalar, Losses losses, class Energy>
+void check_energy(const Energy& energy, Eigen::Index dimension, Eigen::Index count, unsigned seed,
+                  double scale = 1, double tolerance = 1e-13) {
+  using Parameters = Eigen::Matrix<Scalar, Count, 1>;
+  using Samples = Eigen::Matrix<Scalar, Dim, Eigen::Dynamic>;
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  for (const Eigen::Index n : {1, 3, 40}) {
+    Samples samples(dimension, n);
+    for (Eigen::Index j = 0; j < n; ++j) {
+      for (Eigen::Index i = 0; i < dimension; ++i) {
+        samples(i, j) = static_cast<Scalar>(scale * normal(random));
+      }
+    }
+    Parameters theta(count);
+    for (Eigen::Index k = 0; k < count; ++k) theta(k) = static_cast<Scalar>(0.4 * normal(random));
+    const sm::EnergyFamily<Scalar, Dim, Count, Energy> recorded(energy, theta, dimension);
+    const sm::EnergyFamily<Scalar, Dim, Count, sm::NotRecorded<Energy>> plain(
+        sm::not_recorded(energy), theta, dimension);
+    CAPTURE(n);
+    check_same(sm::ScoreMatchingLoss(), recorded, plain, samples, theta, tolerance);
+    if constexpr (losses == Losses::all) {
+      check_same(sm::DenoisingScoreMatchingLoss{.sigma = 0.3}, recorded, plain, samples, theta,
+                 tolerance);
+      check_same(sm::SlicedScoreMatchingLoss{}, recorded, plain, samples, theta, tolerance);
+      check_same(sm::SlicedScoreMatchingLoss{.projections = 2, .variance_reduced = true}, recorded,
+                 plain, samples, theta, tolerance);
+      const Samples inside = samples.cwiseAbs();
+      check_same(sm::GeneralizedScoreMatchingLoss(), recorded, plain, inside, theta, tolerance);
+    }
+  }
+}
+
+struct Network {
+  int hidden;
+  template <class X, class Theta>
+  auto operator()(const X& x, const Theta& theta) const {
+    using std::tanh;
+    using Number = typename X::Scalar;
+    Number sum = x.squaredNorm() * (-0.5);
+    Eigen::Index p = 0;
+    for (int k = 0; k < hidden; ++k) {
+      Number a(0);
+      for (Eigen::Index i = 0; i < x.size(); ++i) a += x(i) * theta(p++);
+      a += theta(p++);
+      sum += tanh(a) * theta(p++);
+    }
+    return sum;
+  }
+};
+
+// Two layers, so that sums over the same terms become matrix products.
+struct TwoLayers {
+  int hidden;
+  template <class X, class Theta>
+  auto operator()(const X& x, const Theta& theta) const {
+    using Number = typename X::Scalar;
+    using Column = Eigen::Matrix<Number, Eigen::Dynamic, 1>;
+    Eigen::Index p = 0;
+    Column first(hidden), second(hidden);
+    for (int k = 0; k < hidden; ++k) {
+      Number a(0);
+      for (Eigen::Index i = 0; i < x.size(); ++i) a += x(i) * theta(p++);
+      first(k) = sm::softplus(Number(a + theta(p++)));
+    }
+    for (int k = 0; k < hidden; ++k) {
+      Number a(0);
+      for (int j = 0; j < hidden; ++j) a += first(j) * theta(p++);
+      second(k) = sm::logistic(Number(a + theta(p++)));
+    }
+    Number sum = x.squaredNorm() * (-0.5);
+    for (int k = 0; k < hidden; ++k) sum += second(k) * theta(p++);
+    return sum;
+  }
+  static int count(int dimension, int hidden) { return hidden * (dimension + hidden + 3); }
+};
+
+// Every function of one number and of two, at numbers inside their domains.
+struct Functions {
+  template <class X, class Theta>
+  auto operator()(const X& x, const Theta& theta) const {
+    using std::abs;
+    using std::acos;
+    using std::asin;
+    using std::atan;
+    using std::atan2;
+    using std::cos;
+    using std::cosh;
+    using std::erf;
+    using std::erfc;
+    using std::exp;
+    using std::expm1;
+    using std::hypot;
+    using std::lgamma;
+    using std::log;
+    using std::log1p;
+    using std::pow;
+    using std::sin;
+    using std::sinh;
+    using std::sqrt;
+    using std::tanh;
+    using std::tgamma;
+    using Number = typename X::Scalar;
+    const Number a = x(0) + theta(0), b = x(1) * theta(1) - 0.3, c = x(0) * x(1) + theta(2);
+    const Number above = 1 + a * a, inside = tanh(b) * 0.9;
+    Number sum = exp(b * 0.3) + expm1(c * 0.1) + log(above) + log1p(c * c) + sqrt(above) + sin(c);
+    sum +=
+        cos(a * theta(3)) + asin(inside) + acos(inside) + atan(c) + sinh(a * 0.2) + cosh(b * 0.2);
+    sum += tanh(c) + erf(b) + erfc(c) + lgamma(above) + tgamma(Number(1 + inside * inside));
+    sum += sm::digamma(above) + sm::trigamma(above) + sm::square(c) + sm::logistic(a);
+    sum += sm::softplus(b) + sm::log_cosh(c) + pow(a, 3) + pow(above, -2) + pow(b, 5);
+    sum += pow(above, 0.7) + pow(1.3, c) + pow(above, Number(inside + theta(0)));
+    sum += hypot(a, above) + hypot(b, 0.5) + atan2(a, above) + atan2(1.5, above);
+    sum += sm::logsumexp(a, b) + sm::logsumexp(c, 0.3) + 1 / above - b / above + abs(c) * a;
+    sum += (sm::max)(a, b) * c + (sm::min)(a, Number(b + 0.1)) * a + (sm::max)(c, 0.2) * b;
+    Eigen::Matrix<Number, 3, 1> three(a, b, Number(theta(1) * 2));
+    sum += sm::logsumexp(three) * a + three.dot(three) + three.array().tanh().sum() * b;
+    // Of theta alone.
+    const auto t = theta(0) * theta(1);
+    sum += exp(t) * a + sqrt(1 + t * t) * b + atan2(theta(0), 1 + theta(1) * theta(1)) * c;
+    return Number(sum * (-0.1) - x.squaredNorm());
+  }
+};
+
+struct Branches {
+  template <class X, class Theta>
+  auto operator()(const X& x, const Theta& theta) const {
+    using Number = typename X::Scalar;
+    Number sum = -x.squaredNorm();
+    for (Eigen::Index i = 0; i < x.size(); ++i) {
+      const Number u = x(i) * theta(i % 2) + 0.1;
+      if (u > 0.4) {
+        sum += u * u * u;
+      } else if (u < -0.3) {
+        sum -= u * theta(0);
+      } else {
+        sum += u * u * theta(1);
+      }
+    }
+    if (theta(0) > 0) sum += x(0) * theta(0);
+    return sum;
+  }
+};
+
+// A way of its own for nearly every sample.
+struct Staircase {
+  template <class X, class Theta>
+  auto operator()(const X& x, const Theta& theta) const {
+    using Number = typename X::Scalar;
+    Number sum = -x.squaredNorm();
+    Number step(-3);
+    int steps = 0;
+    while (step < x(0) && steps < 600) {
+      step += 0.01;
+      ++steps;
+    }
+    return Number(sum + x(0) * x(0) * theta(0) * (0.01 * steps));
+  }
+};
+
+// Products and sums of everything, shared and nested.
+struct Mixed {
+  template <class X, class Theta>
+  auto operator()(const X& x, const Theta& theta) const {
+    using std::exp;
+    using Number = typename X::Scalar;
+    const Eigen::Index d = x.size();
+    Number field(0), pair(0);
+    for (Eigen::Index i = 0; i < d; ++i) {
+      const Number q = x(i) * x(i);
+      field += q * theta(0) - q * q * 0.1;
+      if (i > 0) pair += x(i) * x(i - 1) * theta(1);
+    }
+    const Number both = field * pair * 0.01;
+    const Number shared = exp(Number(both * 0.1 - x(0) * theta(2)));
+    const Number again = shared * (shared + field) * 0.01;
+    return Number(both - again * again - field * shared / (2 + shared) + theta(2) * 3 - 1);
+  }
+};
+
+}  // namespace
+
+constexpr int any = Eigen::Dynamic;
+
+TEST_CASE("a recorded energy has the loss and gradient of dual numbers") {
+  SUBCASE("networks of fixed, dynamic and many dimensions") {
+    check_energy<1, 9, double, Losses::plain>(Network{3}, 1, 9, 1);
+    check_energy<10, any, double, Losses::plain>(Network{5}, 10, 60, 3);
+    check_energy<17, any, double, Losses::plain>(Network{3}, 17, 57, 4);
+    for (const int d : {1, 2, 7, 8, 9, 20}) {
+      CAPTURE(d);
+      check_energy<any, any, double, Losses::all>(Network{4}, d, 4 * (d + 2), 5);
+    }
+  }
+  SUBCASE("two layers") {
+    for (const int d : {1, 3, 11}) {
+      for (const int hidden : {3, 4, 6, 9}) {
+        check_energy<any, any, double, Losses::plain>(TwoLayers{hidden}, d,
+                                                      TwoLayers::count(d, hidden), 6);
+      }
+    }
+  }
+  SUBCASE("every function") {
+    for (unsigned seed = 0; seed < 20; ++seed) {
+      check_energy<2, 4, double, Losses::plain>(Functions(), 2, 4, seed);
+    }
+  }
+  SUBCASE("branches") {
+    for (unsigned seed = 0; seed < 20; ++seed) {
+      check_energy<any, 2, double, Losses::plain>(Branches(), 1, 2, seed);
+      check_energy<any, 2, double, Losses::plain>(Branches(), 3, 2, seed);
+      check_energy<any, 2, double, Losses::plain>(Branches(), 10, 2, seed);
+    }
+  }
+  SUBCASE("more ways than there may be programs") {
+    check_energy<1, 1, double, Losses::plain>(Staircase(), 1, 1, 9);
+  }
+  SUBCASE("products, shared numbers") {
+    check_energy<2, 3, double, Losses::all>(Mixed(), 2, 3, 11);
+    check_energy<19, 3, double, Losses::plain>(Mixed(), 19, 3, 13, 0.5);
+    for (const int d : {1, 5, 10}) {
+      check_energy<any, 3, double, Losses::plain>(Mixed(), d, 3, 14, 0.7);
+    }
+  }
+  SUBCASE("float") {
+    check_energy<any, any, float, Losses::plain>(TwoLayers{6}, 3, TwoLayers::count(3, 6), 17, 1,
+                                                 2e-5);
+  }
+}
