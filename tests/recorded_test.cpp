@@ -177,10 +177,10 @@ struct Branches {
     using Number = typename X::Scalar;
     Number sum = -x.squaredNorm();
     for (Eigen::Index i = 0; i < x.size(); ++i) {
-      const Number u = x(i) * theta(i % 2) + 0.1;
-      if (u > 0.4) {
+      const Number u = x(i) * theta(i % 2) + Number(0.1f);
+      if (u > Number(0.4f)) {
         sum += u * u * u;
-      } else if (u < -0.3) {
+      } else if (u < Number(-0.3f)) {
         sum -= u * theta(0);
       } else {
         sum += u * u * theta(1);
@@ -275,4 +275,49 @@ TEST_CASE("a recorded energy has the loss and gradient of dual numbers") {
     check_energy<any, any, float, Losses::plain>(TwoLayers{6}, 3, TwoLayers::count(3, 6), 17, 1,
                                                  2e-5);
   }
+}
+
+TEST_CASE("the score of a fitted energy at many points at once") {
+  std::mt19937 random(3);
+  const auto check = [&](const auto& family, const auto& theta, Eigen::Index d, auto scalar,
+                         double tolerance) {
+    using Scalar = decltype(scalar);
+    using Points = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+    std::normal_distribution<double> normal;
+    const auto density = family.distribution(theta);
+    for (const Eigen::Index n : {0, 1, 50}) {
+      const Points points =
+          Points::NullaryExpr(d, n, [&] { return static_cast<Scalar>(normal(random)); });
+      const auto scores = density.score(points);
+      const auto laplacians = density.laplacian(points);
+      const auto values = density.unnormalized_log_density(points);
+      REQUIRE(scores.rows() == d);
+      REQUIRE(scores.cols() == n);
+      REQUIRE(laplacians.size() == n);
+      REQUIRE(values.size() == n);
+      for (Eigen::Index j = 0; j < n; ++j) {
+        const auto one = density.score(points.col(j));
+        CHECK(double((scores.col(j) - one).norm()) <= tolerance * (1 + double(one.norm())));
+        const double laplacian = double(density.laplacian(points.col(j)));
+        CHECK(std::abs(double(laplacians(j)) - laplacian) <= tolerance * (1 + std::abs(laplacian)));
+        const double value = double(density.unnormalized_log_density(points.col(j)));
+        CHECK(std::abs(double(values(j)) - value) <= tolerance * (1 + std::abs(value)));
+      }
+    }
+    CHECK_THROWS_AS(density.score(Points(Points::Zero(d + 1, 2))), std::invalid_argument);
+  };
+  const Eigen::Vector2d theta(0.4, -0.7);
+  check(sm::energy_family<3>(Branches(), theta), theta, 3, double(), 1e-13);
+  check(sm::energy_family<3>(sm::not_recorded(Branches()), theta), theta, 3, double(), 1e-13);
+  check(sm::energy_family(Branches(), theta, 11), theta, 11, double(), 1e-13);
+  const Eigen::Vector2f single(0.4f, -0.7f);
+  check(sm::energy_family<3>(Branches(), single), single, 3, float(), 1e-5);
+  const auto logarithm = [](const auto& x, const auto& t) {
+    using std::log;
+    return t(0) * log(x(0)) - x(0) * t(1);
+  };
+  const auto density = sm::energy_family<1>(logarithm, theta).distribution(theta);
+  const Eigen::RowVector2d points(2, -1);
+  CHECK(density.score(points)(0) == doctest::Approx(0.4 / 2 + 0.7));
+  CHECK(std::isnan(density.score(points)(1)));  // as of one point
 }

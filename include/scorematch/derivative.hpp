@@ -10,6 +10,7 @@
 #include <scorematch/derivative/forward_laplacian.hpp>
 #include <scorematch/derivative/functions.hpp>
 #include <scorematch/derivative/number.hpp>
+#include <scorematch/derivative/recorded/not_recorded.hpp>
 #include <scorematch/derivative/second_order.hpp>
 #include <scorematch/derivative/taylor2.hpp>
 #include <scorematch/derivative/variables.hpp>
@@ -17,5 +18,6 @@
 #include <scorematch/derivative/recorded/elementary.hpp>
 #include <scorematch/derivative/recorded/program.hpp>
 #include <scorematch/derivative/recorded/recorded.hpp>
+#include <scorematch/derivative/recorded/recording.hpp>
 #include <scorematch/derivative/recorded/replay.hpp>
 #endif

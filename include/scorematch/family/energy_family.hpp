@@ -4,11 +4,11 @@
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
-#include <scorematch/core/vector_register.hpp>
 #include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/dual.hpp>
 #include <scorematch/derivative/forward_laplacian.hpp>
 #include <scorematch/derivative/functions.hpp>
+#include <scorematch/derivative/recorded/not_recorded.hpp>
 #include <scorematch/distribution/unnormalized_density.hpp>
 #include <scorematch/family/differentiated.hpp>
 
@@ -52,32 +52,6 @@ concept EnergyFunction =
     std::copy_constructible<Callable> && TakesAnyX<Callable, Scalar, Dim, ParameterCount> &&
     TakesAnyTheta<Callable, Scalar, Dim, ParameterCount>;
 
-/// An energy that is not to be recorded: one that asks its numbers for `.value`, or hands them to
-/// functions of plain ones. Made by `not_recorded(energy)`.
-template <class Energy>
-struct NotRecorded {
-  Energy energy;
-
-  template <class X, class Theta>
-  auto operator()(const X& x, const Theta& theta) const {
-    return energy(x, theta);
-  }
-};
-
-/// Keeps an energy from being recorded: its gradients then come from dual numbers, eight parameters
-/// at a time and sample by sample.
-template <class Energy>
-NotRecorded<Energy> not_recorded(Energy energy) {
-  return {std::move(energy)};
-}
-
-namespace detail {
-template <class Energy>
-inline constexpr bool may_be_recorded = true;
-template <class Energy>
-inline constexpr bool may_be_recorded<NotRecorded<Energy>> = false;
-}  // namespace detail
-
 /// The densities exp(energy(x, theta)) / Z(theta), Z unknown, of one callable that the user writes.
 ///
 /// **Math** score and Laplacian in x by one forward pass over the callable (`ForwardLaplacian`),
@@ -106,7 +80,7 @@ class EnergyFamily
   using Scalar = Scalar_;
   static constexpr int Dim = Dim_;
   static constexpr int ParameterCount = ParameterCount_;
-  static constexpr bool recorded = VectorLane<Scalar> && detail::may_be_recorded<Energy>;
+  static constexpr bool recorded = detail::is_recordable<Scalar, Energy>;
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
   using Distribution = UnnormalizedDensity<Scalar, Dim, ParameterCount, Energy>;

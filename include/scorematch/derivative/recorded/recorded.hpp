@@ -46,7 +46,8 @@ class Recorded {
   friend Recorded operator-(const Recorded& x, const Recorded& y) { return sum(x, y, true); }
   friend Recorded operator*(const Recorded& x, const Recorded& y) { return product(x, y); }
   friend Recorded operator/(const Recorded& x, const Recorded& y) {
-    if (y.kind() == Kind::constant && x.kind() == Kind::constant) return x.at_leader_ / y.at_leader_;
+    if (y.kind() == Kind::constant && x.kind() == Kind::constant)
+      return x.at_leader_ / y.at_leader_;
     if (y.kind() == Kind::constant) return x * Recorded(1 / y.at_leader_);
     return x * y.map([](const auto& v) { return 1 / v; }, detail::Reciprocal());
   }
@@ -107,8 +108,7 @@ class Recorded {
     detail::Program<T>& program = *(x.program_ ? x.program_ : y.program_);
     if (!x.of_sample() && !y.of_sample()) {
       using Number = Dual<T, 2>;
-      const Number both =
-          phi(Number::variable(x.at_leader_, 0), Number::variable(y.at_leader_, 1));
+      const Number both = phi(Number::variable(x.at_leader_, 0), Number::variable(y.at_leader_, 1));
       return of_uniform(program, program.made_of(both.value, x.uniform(program), both.gradient[0],
                                                  y.uniform(program), both.gradient[1]));
     }
@@ -345,13 +345,13 @@ Recorded<T> log_cosh(const Recorded<T>& x) {
 }
 
 // Those that go lane by lane.
-#define SCOREMATCH_RECORDED(name)                 \
-  template <class T>                              \
-  Recorded<T> name(const Recorded<T>& x) {        \
-    return x.map([](const auto& v) {              \
-      using std::name;                            \
-      return name(v);                             \
-    });                                           \
+#define SCOREMATCH_RECORDED(name)          \
+  template <class T>                       \
+  Recorded<T> name(const Recorded<T>& x) { \
+    return x.map([](const auto& v) {       \
+      using std::name;                     \
+      return name(v);                      \
+    });                                    \
   }
 SCOREMATCH_RECORDED(expm1)
 SCOREMATCH_RECORDED(log1p)
@@ -409,25 +409,25 @@ Recorded<T> pow(C c, const Recorded<T>& x) {
 }
 
 // Those of two numbers, either of which may be a constant.
-#define SCOREMATCH_RECORDED(name)                                       \
-  template <class T>                                                    \
-  Recorded<T> name(const Recorded<T>& x, const Recorded<T>& y) {        \
-    return Recorded<T>::map(                                            \
-        [](const auto& a, const auto& b) {                              \
-          using std::name;                                              \
-          return name(a, b);                                            \
-        },                                                              \
-        x, y);                                                          \
-  }                                                                     \
-  template <class T, class C>                                           \
-    requires std::is_arithmetic_v<C>                                    \
-  Recorded<T> name(const Recorded<T>& x, C c) {                         \
-    return name(x, Recorded<T>(c));                                     \
-  }                                                                     \
-  template <class T, class C>                                           \
-    requires std::is_arithmetic_v<C>                                    \
-  Recorded<T> name(C c, const Recorded<T>& x) {                         \
-    return name(Recorded<T>(c), x);                                     \
+#define SCOREMATCH_RECORDED(name)                                \
+  template <class T>                                             \
+  Recorded<T> name(const Recorded<T>& x, const Recorded<T>& y) { \
+    return Recorded<T>::map(                                     \
+        [](const auto& a, const auto& b) {                       \
+          using std::name;                                       \
+          return name(a, b);                                     \
+        },                                                       \
+        x, y);                                                   \
+  }                                                              \
+  template <class T, class C>                                    \
+    requires std::is_arithmetic_v<C>                             \
+  Recorded<T> name(const Recorded<T>& x, C c) {                  \
+    return name(x, Recorded<T>(c));                              \
+  }                                                              \
+  template <class T, class C>                                    \
+    requires std::is_arithmetic_v<C>                             \
+  Recorded<T> name(C c, const Recorded<T>& x) {                  \
+    return name(Recorded<T>(c), x);                              \
   }
 SCOREMATCH_RECORDED(hypot)
 SCOREMATCH_RECORDED(atan2)

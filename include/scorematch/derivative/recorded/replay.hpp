@@ -101,6 +101,15 @@ class Replay {
 
   // The jet of the result: value, second-order part and gradient.
   const P* result() const { return &value_[program_->nodes[program_->result].jet]; }
+  // The same of one sample, every entry.
+  void copy_result(int lane, T* jet) const {
+    const P* const from = result();
+    const std::uint32_t mask = result_mask();
+    for (Id i = 0; i < gradient; ++i) jet[i] = from[i][lane];
+    for (Id i = 0; i < Id(width); ++i) {
+      jet[gradient + i] = mask >> i & 1 ? from[gradient + i][lane] : T(0);
+    }
+  }
   // Entries of the gradient that may be other than zero.
   std::uint32_t result_mask() const { return mask_of(program_->nodes[program_->result]); }
 
