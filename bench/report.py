@@ -62,6 +62,17 @@ TARGETS = [
     Target("energy", "energy", "hand-written", {"*": 3}, label="score and Laplacian, Dim = {}"),
     Target("energy", "energy", "nested-duals", {}, label="score and Laplacian, Dim = {}"),
     Target("energy", "energy", "ceres-jets", {}, label="score and Laplacian, Dim = {}"),
+] + [
+    target for name, label in (("avx512", "AVX-512"), ("avx2", "AVX2"), ("baseline", "x86-64 baseline"))
+    for target in (
+        Target("energy-loss", "energy-loss", "hand-written",
+               {"2x12": 1.8, "2x64": 1.8, "10x12": 1.8, "10x64": 1.5, "10x256": 1.5},
+               program=f"energy_loss_bench_{name}", label=label + ", network {}"),
+        Target("energy-loss", "energy-loss", "dual-numbers", {"*": 0.25},
+               program=f"energy_loss_bench_{name}", label=label + ", {}"),
+        Target("energy-loss", "energy-layers", "one-layer", {"*": 3.2},
+               program=f"energy_loss_bench_{name}", label=label + ", {} beside 10x64"))
+] + [
     Target("compile", "compile", "eigen-dense", {"umbrella": 1.35, "notebook": 3},
            label="compile the {}"),
     Target("peers", "peers", "peer",

@@ -110,10 +110,40 @@ void not_finite() {
          "the sample is named");
 }
 
+void many_points() {
+  const Eigen::Matrix2Xd samples = draw_samples(500);
+  const auto family = sm::energy_family<2>(DoubleWells{}, Eigen::Vector2d(1, 0));
+  const auto density = family.distribution(Eigen::Vector2d(1.5, 0.4));
+  const Eigen::Matrix2Xd scores = density.score(samples);  // one a column
+  const Eigen::RowVectorXd laplacians = density.laplacian(samples);
+  const Eigen::RowVectorXd values = density.unnormalized_log_density(samples);
+  for (const Eigen::Index j : {0, 250, 499}) {
+    const Eigen::Vector2d x = samples.col(j);
+    expect((scores.col(j) - density.score(x)).norm() < 1e-12, "scores");
+    expect(std::abs(laplacians(j) - density.laplacian(x)) < 1e-12, "Laplacians");
+    expect(std::abs(values(j) - density.unnormalized_log_density(x)) < 1e-12, "values");
+  }
+}
+
+void kept_from_recording() {
+  const Eigen::RowVectorXd samples = draw_samples(500).row(0);
+  const auto spring = [](const auto& x, const auto& theta) {
+    const double where = sm::value(x(0));  // asks a number for its plain value
+    const double stiffness = where < 0 ? 1 : 2;
+    return -theta(0) * stiffness * x(0) * x(0) / 2;
+  };
+  const Eigen::Matrix<double, 1, 1> start(1.0);
+  const auto family = sm::energy_family<1>(sm::not_recorded(spring), start);
+  const auto fit = sm::fit(family, sm::ScoreMatchingLoss{}, sm::Lbfgs{}, samples);
+  expect(fit.status == sm::Status::converged, "converged");
+}
+
 }  // namespace
 
 int main() {
   first_energy();
+  many_points();
+  kept_from_recording();
   any_function();
   mixture();
   not_finite();

@@ -54,8 +54,13 @@ concept EnergyFunction =
 
 /// The densities exp(energy(x, theta)) / Z(theta), Z unknown, of one callable that the user writes.
 ///
-/// **Math** score and Laplacian in x by one forward pass over the callable (`ForwardLaplacian`),
-/// their derivatives by theta by dual numbers under it: exact to rounding.
+/// **Math** score and Laplacian in x by one forward pass over the callable (`ForwardLaplacian`). A
+/// loss records the callable, on numbers of the type `Recorded`, and replays it over packs of
+/// samples, forward for these and backward for the derivatives by theta: exact to rounding. An
+/// energy wrapped in `not_recorded` has them from dual numbers.
+///
+/// **Cost** of a loss with its gradient: a few evaluations of the energy and its Laplacian a
+/// sample, whatever the number of parameters.
 ///
 /// **Shapes** x Dim, theta ParameterCount; either may be Eigen::Dynamic.
 ///
@@ -65,7 +70,8 @@ concept EnergyFunction =
 /// start is found by the loss, which names the sample; elsewhere it is the edge of the domain of
 /// theta, where the loss is infinite.
 ///
-/// **Allocation** none for fixed sizes, beyond what the callable itself does.
+/// **Allocation** a loss keeps the program between evaluations, of which the first alone allocates,
+/// beyond what the callable itself does.
 ///
 /// **Example** docs/snippets/energies.cpp; `energy_family` deduces most of the arguments.
 template <Real Scalar_, int Dim_, int ParameterCount_,

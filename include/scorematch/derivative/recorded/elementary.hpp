@@ -10,17 +10,27 @@
 #include <scorematch/derivative/taylor2.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <numbers>
 #include <type_traits>
 
 namespace scorematch::detail {
 
-// Each has `at<T>(v, parameter, phi)`, which writes phi and its first three derivatives at v.
+// Each has `at<T>(v, parameter, phi)`, which writes phi and its first three derivatives at v;
+// `for_each_of<Function>` makes a `UnaryFunction` of it.
+template <class Function, VectorLane T>
+void for_each_of(const ReplayPack<T>* values, const std::uint32_t* which, std::uint32_t count,
+                 T parameter, ReplayPack<T>* phi) {
+  for (std::uint32_t k = 0; k < count; ++k) {
+    Function::template at<T>(values[which[k]], parameter, phi + k * composed_size);
+  }
+}
 
 // Any function phi(v, parameter) of any numbers, lane by lane.
 template <class Phi>
 struct LaneByLaneOf {
   template <class T>
-  static void at(const ReplayPack<T>& v, T parameter, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T parameter, ReplayPack<T>* phi) {
     using Inner = Dual<T, 1>;
     for (int k = 0; k < replay_lanes<T>; ++k) {
       const auto x = Taylor2<Inner>::variable(Inner::variable(v[k], 0), Inner(T(1)));
@@ -41,7 +51,7 @@ struct Unparametrized : OnPacks {};
 template <class Phi>
 struct Unparametrized<Phi, LaneByLane> {
   template <class T>
-  static void at(const ReplayPack<T>& v, T parameter, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T parameter, ReplayPack<T>* phi) {
     const auto with_parameter = [](const auto& x, T) { return Phi()(x); };
     LaneByLaneOf<std::remove_const_t<decltype(with_parameter)>>::at(v, parameter, phi);
   }
@@ -77,7 +87,7 @@ struct PairByPair {
 
 struct Square {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     phi[0] = v * v;
     phi[1] = v + v;
     phi[2] = T(2);
@@ -87,7 +97,7 @@ struct Square {
 
 struct Reciprocal {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     const ReplayPack<T> inverse = ReplayPack<T>(T(1)) / v;
     phi[0] = inverse;
     phi[1] = -inverse * inverse;
@@ -99,7 +109,7 @@ struct Reciprocal {
 // v^n for a whole number n other than 0, 1 and 2.
 struct IntegerPower {
   template <class T>
-  static void at(const ReplayPack<T>& v, T n, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T n, ReplayPack<T>* phi) {
     using P = ReplayPack<T>;
     const bool inverted = n < 0;
     const P factor = inverted ? P(T(1)) / v : v;
@@ -120,14 +130,14 @@ struct IntegerPower {
 
 struct Exponential {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     phi[0] = phi[1] = phi[2] = phi[3] = exp(v);
   }
 };
 
 struct Logarithm {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     const ReplayPack<T> inverse = ReplayPack<T>(T(1)) / v;
     phi[0] = log(v);
     phi[1] = inverse;
@@ -138,7 +148,7 @@ struct Logarithm {
 
 struct SquareRoot {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     using P = ReplayPack<T>;
     const P inverse = P(T(1)) / v;
     phi[0] = sqrt(v);
@@ -150,7 +160,7 @@ struct SquareRoot {
 
 struct Sine {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     phi[0] = sin(v);
     phi[1] = cos(v);
     phi[2] = -phi[0];
@@ -159,7 +169,7 @@ struct Sine {
 };
 struct Cosine {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     phi[0] = cos(v);
     phi[1] = -sin(v);
     phi[2] = -phi[0];
@@ -182,7 +192,7 @@ EIGEN_ALWAYS_INLINE void tanh_and_slope(const P& v, P& t, P& slope) {
 
 struct HyperbolicTangent {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     using P = ReplayPack<T>;
     P t, slope;
     tanh_and_slope(v, t, slope);
@@ -195,7 +205,7 @@ struct HyperbolicTangent {
 
 struct LogCosh {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     using P = ReplayPack<T>;
     const P size = select(v < P(T(0)), -v, v);
     P e, less;
@@ -222,7 +232,7 @@ EIGEN_ALWAYS_INLINE void logistic_and_rest(const P& v, P& up, P& down, P& e) {
 
 struct Logistic {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     using P = ReplayPack<T>;
     P up, down, e;
     logistic_and_rest(v, up, down, e);
@@ -236,7 +246,7 @@ struct Logistic {
 
 struct Softplus {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     using P = ReplayPack<T>;
     P up, down, e;
     logistic_and_rest(v, up, down, e);
@@ -250,7 +260,7 @@ struct Softplus {
 // Its derivative at 0 is 0, the middle of its subgradients.
 struct Absolute {
   template <class T>
-  static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
     using P = ReplayPack<T>;
     const auto negative = v < P(T(0));
     phi[0] = select(negative, -v, v);

@@ -23,12 +23,18 @@ inline constexpr int replay_lanes = (std::max)(2 * vector_bytes / int(sizeof(T))
 template <VectorLane T>
 using ReplayPack = Pack<T, replay_lanes<T>>;
 
-// phi of one number: at(v, parameter, phi) writes phi and its first three derivatives.
+// What a composed node keeps: phi, its first three derivatives, and |gradient|^2 beneath phi.
+inline constexpr std::uint32_t composed_size = 5;
+
+// phi of one number, for `count` of them: with v = values[which[k]], it writes phi and its first
+// three derivatives from phi[k composed_size] on.
 template <VectorLane T>
 struct UnaryFunction {
-  using Phi = void (*)(const ReplayPack<T>& v, T parameter, ReplayPack<T>* phi);
+  using Phi = void (*)(const ReplayPack<T>* values, const std::uint32_t* which, std::uint32_t count,
+                       T parameter, ReplayPack<T>* phi);
   Phi at = nullptr;
   T parameter{};
+  bool operator==(const UnaryFunction&) const = default;
 };
 
 // phi(a, b) and its partial derivatives up to the third order, in the order of `Partial`.
@@ -123,6 +129,8 @@ class Program {
     Id base = 0;
     Id entries = 0;
     Id adjoint = 0;
+    Id row = none;
+    Id offset = none;  // of the row: a uniform that is not constant, or none
   };
 
   struct Row {
@@ -131,8 +139,18 @@ class Program {
     Id offset;  // a uniform, or none
     bool dense;
     bool depends;
+    Id node;
   };
 
+  // Composed nodes over rows that have one function, all at once.
+  struct Ridges {
+    UnaryFunction<T> function;
+    Id first;  // of their rows in `ridge_rows`
+    Id count;
+    Id phi;  // what they keep, one after the other
+  };
+
+  // Rows and what is composed of them need the sample alone: they run before the steps.
   enum class Op : std::uint8_t { linear, composed, form, sum, product, binary, peak, layer, guard };
   struct Step {
     Op op;
@@ -176,6 +194,8 @@ class Program {
   std::vector<T> square_norms;  // of each row in each block
   std::vector<std::uint32_t> masks;
   std::vector<Step> steps;
+  std::vector<Ridges> ridges;
+  std::vector<Id> ridge_rows;
   std::vector<Layer> layers;
   std::vector<Id> outputs;              // of the layers: nodes
   std::vector<T> coefficients;          // of the layers
@@ -212,6 +232,8 @@ class Program {
     square_norms.clear();
     masks.clear();
     steps.clear();
+    ridges.clear();
+    ridge_rows.clear();
     layers.clear();
     outputs.clear();
     coefficients.clear();
@@ -343,6 +365,8 @@ class Program {
       if (n.single) nodes[n.a].single = true;
     }
     insert_forms();
+    slots = Id(rows.size());
+    gather_ridges();
     for (const Layer& layer : layers) place_layer(layer);
     for (Node& n : nodes) place(n);
     for (const Step& step : steps) {
@@ -433,7 +457,8 @@ class Program {
     n.kind = Kind::linear;
     n.row = Id(rows.size());
     n.mask = no_coordinates();
-    Row row{Id(weights.size()), 0, offset, false, offset != none && !is_constant(offset)};
+    Row row{Id(weights.size()), 0, offset, false, offset != none && !is_constant(offset),
+            Id(nodes.size())};
     for (std::size_t k = 0; k < touched_.size(); ++k) {
       masks[n.mask + block_of(touched_[k])] |= bit_of(touched_[k]);
       row.depends = row.depends || !is_constant(weight_at_[k]);
@@ -613,6 +638,42 @@ class Program {
     std::swap(steps, draft_);
   }
 
+  bool is_ridge(const Step& step) const {
+    return step.op == Op::composed && !shape_.rows_are_jets &&
+           nodes[nodes[step.node].a].kind == Kind::linear;
+  }
+  // Takes rows and ridges out of the steps.
+  void gather_ridges() {
+    for (const Step& step : steps) {
+      if (is_ridge(step)) ++ridges_of(nodes[step.node].function).count;
+    }
+    Id first = 0;
+    for (Ridges& group : ridges) {
+      group.first = first;
+      group.phi = slots;
+      first += group.count;
+      slots += group.count * composed_size;
+      group.count = 0;
+    }
+    ridge_rows.resize(first);
+    for (const Step& step : steps) {
+      if (!is_ridge(step)) continue;
+      Node& n = nodes[step.node];
+      Ridges& group = ridges_of(n.function);
+      n.slot = group.phi + group.count * composed_size;
+      ridge_rows[group.first + group.count++] = nodes[n.a].row;
+    }
+    std::erase_if(steps,
+                  [this](const Step& step) { return step.op == Op::linear || is_ridge(step); });
+  }
+  Ridges& ridges_of(const UnaryFunction<T>& function) {
+    for (Ridges& group : ridges) {
+      if (group.function == function) return group;
+    }
+    ridges.push_back({function, 0, 0, 0});
+    return ridges.back();
+  }
+
   // Inputs and outputs of a layer follow one another.
   void place_layer(const Layer& layer) {
     const Id first = nodes[outputs[layer.first]].first;
@@ -630,12 +691,13 @@ class Program {
     if (has_jet(n)) place_jet(n);
     switch (n.kind) {
       case Kind::linear:
-        n.slot = slots++;
+        n.slot = n.row;
         n.slot_adjoint = adjoints++;
         break;
       case Kind::composed:
+        if (n.slot != none) break;
         n.slot = slots;
-        slots += 5;
+        slots += composed_size;
         break;
       case Kind::binary:
         n.slot = slots;
@@ -679,8 +741,11 @@ class Program {
       term.entries = base.jet;
       term.adjoint = base.adjoint;
     } else if (base.kind == Kind::linear) {
-      term.entries = rows[base.row].begin;
+      const Row& row = rows[base.row];
+      term.entries = row.begin;
       term.adjoint = base.slot_adjoint;
+      term.row = base.row;
+      if (row.offset != none && !is_constant(row.offset)) term.offset = row.offset;
     }
   }
   TermKind kind_of(const Node& n) const {

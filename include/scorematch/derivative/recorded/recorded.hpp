@@ -95,7 +95,7 @@ class Recorded {
                                                      detail::Program<T>::one, T(0)));
     }
     const Id base = program_->scaled(node(), coefficient_);
-    const detail::UnaryFunction<T> function{&OnPacks::template at<T>, parameter};
+    const detail::UnaryFunction<T> function{&detail::for_each_of<OnPacks, T>, parameter};
     return of_node(*program_, program_->composed(function, base),
                    static_cast<T>(phi(at_leader_, parameter)));
   }
@@ -236,7 +236,7 @@ class Recorded {
     const Id a = x.node(), b = y.node();
     const Id coefficient = program.times(x.coefficient_, y.coefficient_);
     if (a == b) {
-      const detail::UnaryFunction<T> square{&detail::Square::template at<T>, T(0)};
+      const detail::UnaryFunction<T> square{&detail::for_each_of<detail::Square, T>, T(0)};
       return made(program, program.composed(square, a) | node_bit, coefficient, at);
     }
     return made(program, program.product(a, b) | node_bit, coefficient, at);
@@ -261,6 +261,14 @@ inline constexpr bool is_recorded = false;
 template <class T>
 inline constexpr bool is_recorded<Recorded<T>> = true;
 }  // namespace detail
+
+/// A recorded number stands for all samples: it has no plain value.
+template <class T>
+T value(const Recorded<T>&) {
+  static_assert(
+      !std::same_as<T, T>,
+      "a recorded number has no plain value: wrap the energy in scorematch::not_recorded");
+}
 
 // --- functions -----------------------------------------------------------------------------------
 

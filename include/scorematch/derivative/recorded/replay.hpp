@@ -75,14 +75,19 @@ class Replay {
     norm_sum_.assign(program.square_norms.size(), P(T(0)));
     layer_sum_.assign(program.coefficients.size(), T(0));
     total_.assign(program.uniforms.size(), 0.0);
+    set_block(0);
+    if (program.shape().blocks == 1) keep_norms();
   }
 
   // The lanes of `live` for which every comparison comes out as it did for the leader.
   Live forward(int block, Live live) {
     set_block(block);
+    for (const Row& row : program_->rows) linear(row);
+    for (const auto& group : program_->ridges) compose(group);
+    if (program_->shape().blocks > 1) keep_norms();
     for (const Step& step : program_->steps) {
       switch (step.op) {
-        case Op::linear: linear(node(step)); break;
+        case Op::linear: break;
         case Op::composed: compose(node(step)); break;
         case Op::form: form(node(step)); break;
         case Op::sum: sum(node(step)); break;
@@ -134,15 +139,16 @@ class Replay {
       const Node& n = node(step);
       if (!n.depends) continue;
       switch (step.op) {
-        case Op::linear:
-          if (last && !n.single) linear_back(n);
-          break;
         case Op::form: form_back(n); break;
         case Op::sum: sum_back(n); break;
         case Op::product: product_back(n); break;
         case Op::binary: binary_back(n); break;
         default: break;
       }
+    }
+    if (!last) return;
+    for (const Row& row : program_->rows) {
+      if (row.depends && !program_->nodes[row.node].single) linear_back(row);
     }
   }
 
@@ -334,8 +340,7 @@ class Replay {
 
   // --- forward -----------------------------------------------------------------------------------
 
-  void linear(const Node& n) {
-    const Row& row = program_->rows[n.row];
+  void linear(const Row& row) {
     const T* const weight = program_->weights.data() + row.begin;
     P v = row.offset == Program<T>::none ? P(T(0)) : uniform(row.offset);
     if (row.dense) {
@@ -353,29 +358,55 @@ class Replay {
       P slope(T(0));
       const Id* const coordinate = program_->coordinate.data() + row.begin;
       for (Id e = 0; e < row.count; ++e) slope += beside_[coordinate[e]] * P(weight[e]);
-      value_[n.jet] = v;
-      value_[n.jet + 1] = P(T(0));
-      value_[n.jet + gradient] = slope;
+      P* const to = &value_[program_->nodes[row.node].jet];
+      to[0] = v;
+      to[1] = P(T(0));
+      to[gradient] = slope;
     } else {
-      value_[n.slot] = v;
+      value_[std::size_t(&row - program_->rows.data())] = v;
     }
   }
 
-  // phi and its derivatives, and <b, b> of what it is composed of.
+  // phi and its derivatives, and <b, b> of the jet that it is composed of.
   void compose(const Node& n) {
     const Node& base = program_->nodes[n.a];
     P* const phi = &value_[n.slot];
-    n.function.at(value_of(base), n.function.parameter, phi);
+    n.function.at(value_.data(), &base.jet, 1, n.function.parameter, phi);
     if constexpr (second) {
-      if (order == SecondOrder::laplacian && over_row(base)) {
-        phi[4] = P(program_->square_norms[base.row * Id(program_->shape().blocks) + Id(block_)]);
-      } else {
+      P sum(T(0));
+      with_jet(base, [&](const auto& g) {
+        g.each([&](auto i, const P& entry, P&)
+                   SCOREMATCH_INLINE { sum += this->measured(i, entry) * entry; });
+      });
+      phi[4] = sum;
+    }
+  }
+  // The same of rows.
+  void compose(const typename Program<T>::Ridges& group) {
+    const Id* const rows = &program_->ridge_rows[group.first];
+    P* const phi = &value_[group.phi];
+    group.function.at(value_.data(), rows, group.count, group.function.parameter, phi);
+    if constexpr (order == SecondOrder::weighted) {
+      for (Id k = 0; k < group.count; ++k) {
         P sum(T(0));
-        with_base(base, [&](const auto& g) {
+        with_base(program_->nodes[program_->rows[rows[k]].node], [&](const auto& g) {
           g.each([&](auto i, const P& entry, P&)
                      SCOREMATCH_INLINE { sum += this->measured(i, entry) * entry; });
         });
-        phi[4] = sum;
+        phi[k * composed_size + 4] = sum;
+      }
+    }
+  }
+  // |w|^2 of rows is the same for all samples.
+  void keep_norms() {
+    if constexpr (order == SecondOrder::laplacian) {
+      const Id blocks = Id(program_->shape().blocks);
+      for (const auto& group : program_->ridges) {
+        for (Id k = 0; k < group.count; ++k) {
+          const Id row = program_->ridge_rows[group.first + k];
+          value_[group.phi + k * composed_size + 4] =
+              P(program_->square_norms[row * blocks + Id(block_)]);
+        }
       }
     }
   }
@@ -606,8 +637,8 @@ class Replay {
 
   // --- backward ----------------------------------------------------------------------------------
 
-  void linear_back(const Node& n) {
-    const Row& row = program_->rows[n.row];
+  void linear_back(const Row& row) {
+    const Node& n = program_->nodes[row.node];
     P* const sums = weight_sum_.data() + row.begin;
     const Id* const coordinate = program_->coordinate.data() + row.begin;
     P by_value = adjoint_[n.slot_adjoint];
@@ -616,17 +647,14 @@ class Replay {
       const P by_slope = adjoint_[n.adjoint + gradient];
       for (Id e = 0; e < row.count; ++e) sums[e] += beside_[coordinate[e]] * by_slope;
     }
-    add_offset(row, by_value);
+    if (row.offset != Program<T>::none && !Program<T>::is_constant(row.offset)) {
+      uniform_sum_[row.offset] += by_value;
+    }
     if (row.dense && width > 1 && program_->shape().blocks == 1) {
       for_each_coordinate<width>(
           [&](auto i) SCOREMATCH_INLINE { sums[i] += x_[std::size_t(i)] * by_value; });
     } else {
       for (Id e = 0; e < row.count; ++e) sums[e] += x_[coordinate[e]] * by_value;
-    }
-  }
-  void add_offset(const Row& row, const P& by_value) {
-    if (row.offset != Program<T>::none && !Program<T>::is_constant(row.offset)) {
-      uniform_sum_[row.offset] += by_value;
     }
   }
 
@@ -698,11 +726,10 @@ class Replay {
         by_value *= c;
         if constexpr (order == SecondOrder::laplacian && Gradient::row) {
           // |w|^2 is the same for all samples: its derivative is taken at the end.
-          const Id row = program_->nodes[term->base].row;
-          norm_sum_[row * Id(program_->shape().blocks) + Id(block_)] += bend;
+          norm_sum_[term->row * Id(program_->shape().blocks) + Id(block_)] += bend;
         }
         if constexpr (single) {
-          this->add_offset(program_->rows[program_->nodes[term->base].row], by_value);
+          if (term->offset != Program<T>::none) uniform_sum_[term->offset] += by_value;
         } else {
           by_base[0] += by_value;
           if constexpr (second && !Gradient::row) by_base[1] += sl * slope;
@@ -719,7 +746,7 @@ class Replay {
       } else {
         by_coefficient = along + sv * z[0];
         if constexpr (Gradient::row) {
-          if (program_->nodes[term->base].kind == Kind::linear) by_base[0] += c * sv;
+          if (term->row != Program<T>::none) by_base[0] += c * sv;
         } else {
           by_base[0] += c * sv;
           if constexpr (second) {
@@ -816,36 +843,42 @@ class Replay {
     multiply(&adjoint_[layer.inputs_adjoint], layer.count, from, layer.size(),
              [c, &layer](Id k, Id j) { return c[j * layer.count + k]; });
     T* const sums = &layer_sum_[layer.coefficients];
-    for (Id j = 0; j < layer.size(); ++j) {
-      add_products(from + j * jet_size, &value_[layer.inputs], layer.count, sums + j * layer.count);
+    const P* const inputs = &value_[layer.inputs];
+    Id j = 0;
+    for (; j + 2 <= layer.size(); j += 2) {
+      add_products<2>(from + j * jet_size, inputs, layer.count, sums + j * layer.count);
+    }
+    if (j < layer.size()) {
+      add_products<1>(from + j * jet_size, inputs, layer.count, sums + j * layer.count);
+    }
+    for (j = 0; j < layer.size(); ++j) {
       const Id offset = program_->nodes[program_->outputs[layer.first + j]].offset;
       if (offset != Program<T>::none && !Program<T>::is_constant(offset)) {
         uniform_sum_[offset] += from[j * jet_size];
       }
     }
   }
-  // sums[k] += <from, to_k> over jets and lanes.
+  // sums(j, k) += <from_j, to_k> over jets and lanes, for `rows` of j and four k at a time.
+  template <int rows>
   static EIGEN_DONT_INLINE void add_products(const P* from, const P* to, Id count, T* sums) {
-    Id k = 0;
-    for (; k + 4 <= count; k += 4, to += 4 * jet_size) {
-      P s0(T(0)), s1(T(0)), s2(T(0)), s3(T(0));
+    const auto tile = [&]<int columns>(std::integral_constant<int, columns>, Id k) {
+      P s[std::size_t(rows * columns)];
+      for_each_coordinate<rows * columns>([&](auto i) SCOREMATCH_INLINE { s[i] = P(T(0)); });
       for (Id e = 0; e < jet_size; ++e) {
-        const P entry = from[e];
-        s0 += entry * to[e];
-        s1 += entry * to[jet_size + e];
-        s2 += entry * to[2 * jet_size + e];
-        s3 += entry * to[3 * jet_size + e];
+        for_each_coordinate<columns>([&](auto c) SCOREMATCH_INLINE {
+          const P entry = to[(k + Id(c)) * jet_size + e];
+          for_each_coordinate<rows>([&](auto r) SCOREMATCH_INLINE {
+            s[r * columns + c] += from[Id(r) * jet_size + e] * entry;
+          });
+        });
       }
-      sums[k] += s0.array().sum();
-      sums[k + 1] += s1.array().sum();
-      sums[k + 2] += s2.array().sum();
-      sums[k + 3] += s3.array().sum();
-    }
-    for (; k < count; ++k, to += jet_size) {
-      P s(T(0));
-      for (Id e = 0; e < jet_size; ++e) s += from[e] * to[e];
-      sums[k] += s.array().sum();
-    }
+      for_each_coordinate<rows * columns>([&](auto i) SCOREMATCH_INLINE {
+        sums[Id(i / columns) * count + k + Id(i % columns)] += s[i].array().sum();
+      });
+    };
+    Id k = 0;
+    for (; k + 4 <= count; k += 4) tile(std::integral_constant<int, 4>(), k);
+    for (; k < count; ++k) tile(std::integral_constant<int, 1>(), k);
   }
 
   template <class Drain>

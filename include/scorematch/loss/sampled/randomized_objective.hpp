@@ -65,11 +65,12 @@ void require_random_options(const char* owner, const char* draws_name, Eigen::In
 /// **Errors** as `SampleObjective`, and for draws below 1, a batch_size below 0 and more vectors
 /// than memory could hold. The size of theta is not checked.
 ///
-/// **Cost** of one evaluation with its gradient: draws * size() calls of the point loss (draws *
-/// batch_size) for each eight parameters or part of them.
+/// **Cost** of one evaluation with its gradient: as of `SampleObjective`, for draws * size()
+/// samples (draws * batch_size).
 ///
 /// **Allocation** a copy of the samples, unless they are given away (`std::move`), and draws *
-/// size() vectors (draws * batch_size); none in an evaluation.
+/// size() vectors (draws * batch_size); none in an evaluation, but for the first of a recorded
+/// energy.
 template <class F, class Point>
 class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, Point>, F, Point> {
   using Base = detail::StoredSamples<RandomizedObjective, F, Point>;

@@ -15,8 +15,9 @@ namespace scorematch {
 
 /// The mean over stored samples of a loss of one sample.
 ///
-/// **Math** J(theta) = sum_j w_j l(x_j, theta) / sum_j w_j. The gradient comes from dual numbers
-/// over theta, at most eight parameters in a pass: exact to rounding.
+/// **Math** J(theta) = sum_j w_j l(x_j, theta) / sum_j w_j. The gradient of a recorded energy comes
+/// from one run backward through its program, and otherwise from dual numbers over theta, at most
+/// eight parameters in a pass: exact to rounding.
 ///
 /// Of a `LocationScaleFamily` it sees samples and densities from the samples' medians, and has
 /// local coordinates (`HasLocalCoordinates`).
@@ -26,11 +27,12 @@ namespace scorematch {
 /// from there. Elsewhere a value that is not finite is the edge of the domain, and is infinity.
 /// The size of theta is not checked.
 ///
-/// **Cost** of one evaluation with its gradient: size() calls of the point loss for each eight
-/// parameters or part of them, on numbers up to nine times as wide.
+/// **Cost** of one evaluation with its gradient: a few runs of a recorded energy over size()
+/// samples; else size() calls of the point loss for each eight parameters or part of them, on
+/// numbers up to nine times as wide.
 ///
 /// **Allocation** a copy of the samples, unless they are given away (`std::move`); none in an
-/// evaluation.
+/// evaluation, but for the first of a recorded energy.
 template <class F, PointLossFor<F> Point>
 class SampleObjective : public detail::StoredSamples<SampleObjective<F, Point>, F, Point> {
   using Base = detail::StoredSamples<SampleObjective, F, Point>;
