@@ -65,6 +65,28 @@ TEST_CASE("score and Laplacian are derivatives of the log density") {
   }
 }
 
+TEST_CASE("a Cholesky factor is taken in any type, fixed or not") {
+  using Fixed = sm::Gaussian<double, 2>;
+  const Eigen::Vector2d mean(1, -2);
+  const Eigen::Matrix2d root{{2, 0}, {0.5, 3}};
+  const Eigen::VectorXd any_mean = mean;
+  const Eigen::MatrixXd any_root = root;
+  const auto expected = Fixed::from_cholesky(mean, root);
+  CHECK(Fixed::from_cholesky({1, -2}, Eigen::Matrix2d(root)) == expected);
+  CHECK(Fixed::from_cholesky(mean, any_root) == expected);
+  CHECK(Fixed::from_cholesky(any_mean, root) == expected);
+  CHECK(Fixed::from_cholesky(any_mean, Eigen::Matrix2d(root)) == expected);
+  CHECK(Fixed::from_cholesky(any_mean, any_root) == expected);
+  CHECK(Fixed::from_cholesky(any_mean.head(2), Eigen::MatrixXd(any_root)) == expected);
+  CHECK(Fixed::from_cholesky(any_mean.head<2>(), any_root.triangularView<Eigen::Lower>()) ==
+        expected);
+  CHECK(Fixed::from_cholesky(mean - mean, mean.cwiseAbs().asDiagonal()) ==
+        Fixed::from_cholesky(Eigen::Vector2d(0, 0), Eigen::Matrix2d{{1, 0}, {0, 2}}));
+  const auto of_any_size = sm::Gaussian<double>::from_cholesky(mean, root);
+  CHECK(sm::Gaussian<double>::from_cholesky(any_mean, Eigen::MatrixXd(root)) == of_any_size);
+  CHECK(sm::Gaussian<double>::from_cholesky(any_mean.array(), any_root.array()) == of_any_size);
+}
+
 TEST_CASE("a fixed Gaussian integrates to one") {
   const sm::Gaussian<double, 2> gaussian(Eigen::Vector2d(0.4, 0.5),
                                          (Eigen::Matrix2d() << 0.7, 0.2, 0.2, 0.13).finished());

@@ -231,6 +231,23 @@ TEST_CASE("distributions and families refuse vectors of the wrong size") {
   off_by_one(d, [&](Index size) {
     sm::Gaussian<double, d>(Eigen::Vector3d(1, 1, 1), MatrixXd::Identity(size, size));
   });
+  off_by_one(d, [&](Index size) {
+    sm::Gaussian<double, d>::from_cholesky(VectorXd::Ones(size), MatrixXd::Identity(d, d));
+  });
+  off_by_one(d, [&](Index size) {
+    sm::Gaussian<double, d>::from_cholesky(Eigen::Vector3d(1, 1, 1), MatrixXd::Identity(d, size));
+  });
+  off_by_one(d, [&](Index size) {
+    const MatrixXd root = MatrixXd::Identity(size, size);
+    sm::Gaussian<double, d>::from_cholesky(mean, root);
+  });
+  off_by_one(d, [&](Index size) {
+    sm::Gaussian<double, d>(Eigen::Vector3d(1, 1, 1), VectorXd::Ones(size).asDiagonal());
+  });
+  off_by_one(d, [&](Index size) {
+    const VectorXd scales = VectorXd::Ones(size);
+    sm::Gaussian<double, d>::from_cholesky(Eigen::Vector3d(1, 1, 1), scales.asDiagonal());
+  });
   off_by_one(d, [&](Index size) { sm::StudentT<double, d>(VectorXd::Ones(size), unit, 4); });
   off_by_one(2, [&](Index size) {
     sm::GaussianMixture<double, Eigen::Dynamic, 2>(VectorXd::Ones(size), {gaussian, gaussian});
@@ -289,6 +306,11 @@ TEST_CASE("distributions and families refuse vectors of the wrong size") {
   refused([&] {
     mixtures.parameters(
         sm::GaussianMixture<double, Eigen::Dynamic, 2>(Eigen::Vector2d(1, 1), {larger, larger}));
+  });
+  off_by_one(4, [&](Index size) {
+    const sm::PolynomialFamily<double, 4> polynomials;
+    decltype(polynomials)::Distribution(1, polynomials.statistics(), sm::FlatBase{},
+                                        VectorXd::Ones(size));
   });
   Rng rng(1);
   off_by_one(d, [&](Index rows) { mixtures.random_starts(samples(rows), 2, rng); });

@@ -14,6 +14,7 @@
 #include <limits>
 #include <numbers>
 #include <random>
+#include <type_traits>
 #include <utility>
 
 namespace scorematch {
@@ -65,7 +66,7 @@ class Gaussian {
       for (Eigen::Index i = 0; i < j; ++i) covariance_(i, j) = covariance_(j, i);
     }
   }
-  template <DenseExpression Mean, DenseExpression Covariance>
+  template <detail::EigenExpression Mean, detail::EigenExpression Covariance>
     requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Covariance, Matrix>)
   Gaussian(const Mean& mean, const Covariance& covariance)
       : Gaussian(Vector(detail::sized<Vector>("mean", mean)),
@@ -81,6 +82,15 @@ class Gaussian {
   }
   static Gaussian from_cholesky(const Vector& mean, Matrix&& cholesky) {
     return Gaussian(FromCholesky{}, mean, std::move(cholesky));
+  }
+  // Root&&: beside the one above, a const reference would leave an rvalue ambiguous.
+  template <detail::EigenExpression Mean, class Root>
+    requires detail::EigenExpression<std::remove_cvref_t<Root>> &&
+             (detail::SizedLater<Mean, Vector> ||
+              detail::SizedLater<std::remove_cvref_t<Root>, Matrix>)
+  static Gaussian from_cholesky(const Mean& mean, Root&& cholesky) {
+    return Gaussian(FromCholesky{}, Vector(detail::sized<Vector>("mean", mean)),
+                    Matrix(detail::sized<Matrix>("cholesky", cholesky)));
   }
 
   // From parts that are known to belong together.

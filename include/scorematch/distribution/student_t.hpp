@@ -43,7 +43,7 @@ class StudentT {
   /// degrees of freedom are not finite and above 0.
   StudentT(const Vector& location, const Matrix& scale, Scalar degrees_of_freedom)
       : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}
-  template <DenseExpression Mean, DenseExpression Covariance>
+  template <detail::EigenExpression Mean, detail::EigenExpression Covariance>
     requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Covariance, Matrix>)
   StudentT(const Mean& location, const Covariance& scale, Scalar degrees_of_freedom)
       : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}

@@ -59,7 +59,7 @@ class TruncatedGaussian {
     nearest_ = Vector::Zero(d).cwiseMax(box_.lower()).cwiseMin(box_.upper());
     slope_ = eta_ - precision_.lazyProduct(nearest_);
   }
-  template <DenseExpression Eta, DenseExpression Precision>
+  template <detail::EigenExpression Eta, detail::EigenExpression Precision>
     requires(detail::SizedLater<Eta, Vector> || detail::SizedLater<Precision, Matrix>)
   TruncatedGaussian(const Eta& eta, const Precision& precision, Box<Scalar, Dim> box)
       : TruncatedGaussian(Vector(detail::sized<Vector>("eta", eta)),

@@ -37,6 +37,11 @@ class ExponentialDistribution {
       : dimension_(dimension), statistics_(statistics), base_(base), theta_(theta) {
     detail::require_size("ExponentialDistribution", "dimension", dimension, Dim);
   }
+  template <detail::SizedLater<Parameters> Theta>
+  ExponentialDistribution(Eigen::Index dimension, const Statistics& statistics, const Base& base,
+                          const Theta& theta)
+      : ExponentialDistribution(dimension, statistics, base,
+                                detail::sized<Parameters>("theta", theta)) {}
 
   Eigen::Index dimension() const { return dimension_; }
   /// theta: the natural parameters.

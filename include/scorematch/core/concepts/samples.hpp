@@ -38,10 +38,17 @@ concept WeightsOf = DenseExpression<X> && HasScalar<X, Scalar> && bool(X::IsVect
 
 namespace detail {
 
+template <class Derived>
+void take_any(const Eigen::EigenBase<Derived>&);
+
+// Also what is not dense, and converts to a matrix: a diagonal, a triangle.
+template <class X>
+concept EigenExpression = requires(const X& x) { take_any(x); };
+
 // What Eigen would copy into a matrix of fixed size without asking for its own, but for an
 // assertion.
 template <class X, class Fixed>
-concept SizedLater = DenseExpression<X> && HasScalar<X, typename Fixed::Scalar> &&
+concept SizedLater = EigenExpression<X> && HasScalar<X, typename Fixed::Scalar> &&
                      ((int(Fixed::RowsAtCompileTime) != Eigen::Dynamic &&
                        int(X::RowsAtCompileTime) == Eigen::Dynamic) ||
                       (int(Fixed::ColsAtCompileTime) != Eigen::Dynamic &&
