@@ -1,14 +1,16 @@
 """Turns the JSON of bench/run.sh into the tables and plots of docs/benchmarks.md.
 
-Usage: report.py RESULTS [--docs DOCS]
+Usage: report.py RESULTS [--docs DOCS] [--check]
 
 RESULTS holds <preset>/<program>.json, as Google Benchmark writes it. The tables are printed; with
 --docs they also replace what stands between `<!-- table: NAME -->` and `<!-- end -->` in
-DOCS/benchmarks.md, and the plots are written to DOCS/images. A benchmark is named
+DOCS/benchmarks.md, and the plots are written to DOCS/images. With --check the exit status is 1 where
+a target is missed, or none was measured. A benchmark is named
 <what>/<case>/<who>, where the case may have slashes of its own. A ratio is that of two medians, over
 repetitions in random order, of CPU time.
 """
 
+import argparse
 import dataclasses
 import json
 import pathlib
@@ -301,9 +303,22 @@ def replace_tables(page, tables):
     page.write_text(text)
 
 
+def check(tables):
+    """Says which rows miss their target; false where some do, or where there was nothing to miss."""
+    rows = [(name, line) for name, lines in tables.items() for line in lines if line.startswith("|")]
+    missed = [f"missed, {name}: {line}" for name, line in rows if "**missed**" in line]
+    met = sum(", met" in line for _, line in rows)
+    print("\n" + "\n".join(missed + [f"{met} rows of targets met, {len(missed)} missed"]))
+    return met > 0 and not missed
+
+
 def main():
-    directory = pathlib.Path(sys.argv[1])
-    docs = pathlib.Path(sys.argv[3]) if sys.argv[2:3] == ["--docs"] else None
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=pathlib.Path)
+    parser.add_argument("--docs", type=pathlib.Path, help="where benchmarks.md is rewritten")
+    parser.add_argument("--check", action="store_true", help="fail where a target is missed")
+    options = parser.parse_args()
+    directory, docs = options.results, options.docs
     compilers = [Results(d) for d in sorted(directory.iterdir(), reverse=True) if any(d.glob("*.json"))]
     if not compilers:
         sys.exit(f"{directory} holds no results")
@@ -317,6 +332,8 @@ def main():
         (docs / "images").mkdir(exist_ok=True)
         plot_dimension(compilers, docs / "images/cost-d.svg")
         plot_count(compilers, docs / "images/cost-n.svg")
+    if options.check and not check(tables):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

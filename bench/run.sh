@@ -2,18 +2,22 @@
 # Builds the benchmarks with g++ and clang++, runs them, prints the tables of docs/benchmarks.md
 # (target beside measured ratio) and writes them and their plots into docs/.
 #
-# Usage: sh bench/run.sh [--quick]   --quick: a moment for each benchmark, docs/ left alone; it shows
-#                                    that all of them build and run, its figures mean little
+# Usage: sh bench/run.sh [--quick | --check]
+#   --quick: a moment for each benchmark, docs/ left alone; it shows that all of them build and run,
+#            its figures mean little
+#   --check: docs/ left alone, and a failure where a target is missed
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
 need g++ g++ clang++ clang cmake cmake ninja ninja-build eigen3/Eigen/Core libeigen3-dev \
   benchmark/benchmark.h libbenchmark-dev ceres/ceres.h libceres-dev gnuplot gnuplot-nox python3 python3
 
+check=
 case "${1:-}" in
   --quick) min_time=0.001 repetitions=1 compilations=1 contexts=1 results=build/bench/quick docs= ;;
+  --check) check=--check min_time=0.05 repetitions=11 compilations=9 contexts=11 results=build/bench/check docs= ;;
   "") min_time=0.05 repetitions=11 compilations=9 contexts=11 results=build/bench/full docs=docs ;;
-  *) echo "usage: sh bench/run.sh [--quick]" >&2; exit 2 ;;
+  *) echo "usage: sh bench/run.sh [--quick | --check]" >&2; exit 2 ;;
 esac
 
 cpu_has() {
@@ -53,5 +57,5 @@ for pair in bench-gcc:g++ bench-clang:clang++; do
   python3 bench/contexts.py "${pair#*:}" "$eigen" $contexts "$results/${pair%:*}/contexts.json"
 done
 [ -z "$docs" ] || sh bench/peers/run.sh "$results"
-python3 bench/report.py "$results" ${docs:+--docs "$docs"}
-[ -n "$docs" ] || printf '\n--quick: everything builds and runs; the figures mean little\n'
+python3 bench/report.py "$results" ${docs:+--docs "$docs"} $check
+[ -n "$docs$check" ] || printf '\n--quick: everything builds and runs; the figures mean little\n'
