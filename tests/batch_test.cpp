@@ -208,6 +208,30 @@ TEST_CASE("what cannot run in lockstep is fitted one by one") {
   CHECK(same_bits(fits[0].parameters, fits[2].parameters));
 }
 
+namespace {
+
+// The family over packs would not have its start.
+struct Elsewhere : sm::GaussianFamily<double, 2> {
+  Parameters start() const { return (Parameters() << 1, 2, 0, 0, 0).finished(); }
+};
+
+static_assert(sm::LockstepFamily<sm::GaussianFamily<double, 2>, P8>);
+static_assert(!sm::LockstepFamily<sm::GaussianFamily<double, 2>, P16>);  // of floats
+static_assert(!sm::LockstepFamily<sm::StudentTFamily<double, 2>, P8>);
+static_assert(!sm::LockstepFamily<Elsewhere, P8>);
+
+}  // namespace
+
+TEST_CASE("a family with a start of its own sets out from there in a batch, too") {
+  const auto problems = random_problems<double, 2>(9);
+  const sm::GradientDescent few{.learning_rate = 1e-2, .max_iterations = 5};
+  const auto fits = sm::fit_batch(Elsewhere{}, sm::ScoreMatchingLoss{}, few, problems);
+  for (std::size_t k = 0; k < problems.size(); ++k) {
+    const auto alone = sm::fit(Elsewhere{}, sm::ScoreMatchingLoss{}, few, problems[k]);
+    CHECK(same_bits(fits[k].parameters, alone.parameters));
+  }
+}
+
 TEST_CASE("each lane ends in its own way and keeps what it has") {
   const sm::GaussianFamily<double, 2> family;
   auto problems = random_problems<double, 2>(21);

@@ -30,17 +30,11 @@ template <class Scalar>
 inline constexpr int default_lanes =
     (EIGEN_MAX_STATIC_ALIGN_BYTES >= 64 ? 128 : 64) / int(sizeof(Scalar));
 
-// A family that can be had over another scalar.
-template <class F, class Scalar>
-using FamilyOver =
-    std::remove_cvref_t<decltype(std::declval<const F&>().template with_scalar<Scalar>())>;
-
-// The same fit over packs compiles, and its summary can be filled lane by lane. Large matrices of
-// packs would not fit the cache.
+// The loss and the optimizer take the family over packs, and its summary can be filled lane by
+// lane. Large matrices of packs would not fit the cache.
 template <class F, class L, class Optimizer, class P>
-concept RunsInLockstep = int(F::Dim) != Eigen::Dynamic && int(F::Dim) <= 8 &&
-                         requires(const F& family) { family.template with_scalar<P>(); } &&
-                         LossFor<L, FamilyOver<F, P>> &&
+concept FitsInLockstep = int(F::Dim) != Eigen::Dynamic && int(F::Dim) <= 8 &&
+                         LockstepFamily<F, P> && LossFor<L, FamilyOver<F, P>> &&
                          OptimizerFor<Optimizer, ObjectiveOf<L, FamilyOver<F, P>>,
                                       typename FamilyOver<F, P>::Parameters> &&
                          requires(SummaryOf<L, FamilyOver<F, P>>& packed,
@@ -55,9 +49,9 @@ concept RunsInLockstep = int(F::Dim) != Eigen::Dynamic && int(F::Dim) <= 8 &&
 /// settle down amplifies, here as anywhere). A fit that has ended waits for the others of its pack,
 /// so problems of similar difficulty go best together.
 ///
-/// In lockstep run `GaussianFamily` of a fixed Dim of at most 8, with every loss and optimizer that
-/// take it over packs; everything else is fitted one by one. `Lanes` is the number of fits in
-/// lockstep, a power of two; 1 for none.
+/// In lockstep run families that model `LockstepFamily`, of a fixed Dim of at most 8, with every
+/// loss and optimizer that take them over packs: `GaussianFamily`. Everything else is fitted one by
+/// one. `Lanes` is the number of fits in lockstep, a power of two; 1 for none.
 ///
 /// **Errors** as those of `fit`, for the first problem that has one, by its index ("summaries[3]:
 /// ..."), after options that are out of range for all of them. How a walk ends is no error: each
@@ -87,7 +81,7 @@ std::vector<Fit<F>> fit_batch(const F& family, const L& loss, const Optimizer& o
 #if defined(SCOREMATCH_HAS_PACKS)
   if constexpr (lanes > 1 && VectorLane<typename F::Scalar>) {
     using P = Pack<typename F::Scalar, lanes>;
-    if constexpr (detail::RunsInLockstep<F, L, Optimizer, P>) {
+    if constexpr (detail::FitsInLockstep<F, L, Optimizer, P>) {
       const auto packed_family = family.template with_scalar<P>();
       auto packed = loss.summary(packed_family);
       for (std::size_t done = 0; summaries.size() - done > 1; done = fits.size()) {

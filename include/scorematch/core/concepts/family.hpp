@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <type_traits>
+#include <utility>
 
 namespace scorematch {
 
@@ -47,6 +48,31 @@ template <class F, class Summary>
 concept StartsFrom = Family<F> && requires(const F& family, const Summary& summary) {
   { family.start(summary) } -> std::convertible_to<typename F::Parameters>;
 };
+
+namespace detail {
+template <class F, class Other>
+using FamilyOver =
+    std::remove_cvref_t<decltype(std::declval<const F&>().template with_scalar<Other>())>;
+}  // namespace detail
+
+/// A family that can be had over a pack: `with_scalar<Pack>()`, of which every lane is one fit.
+/// `fit_batch` runs fits of it in lockstep.
+///
+/// Over its own scalar it is itself: what derives from such a family, with a start of its own, is
+/// none.
+///
+/// Laws: the family over packs has the same Dim, start and coordinates, and what it computes is in
+/// each lane what this one computes of that lane's numbers, up to rounding. No lane depends on what
+/// another holds, infinities and NaN included: masks choose where numbers would branch.
+template <class F, class Pack>
+concept LockstepFamily =
+    Family<F> && Lockstep<Pack> && std::same_as<typename F::Scalar, LaneOf<Pack>> &&
+    requires(const F& family) {
+      { family.template with_scalar<typename F::Scalar>() } -> std::same_as<F>;
+      family.template with_scalar<Pack>();
+    } && Family<detail::FamilyOver<F, Pack>> &&
+    std::same_as<typename detail::FamilyOver<F, Pack>::Scalar, Pack> &&
+    int(detail::FamilyOver<F, Pack>::Dim) == int(F::Dim);
 
 /// Where a fit of the family may set out: a column of its parameters.
 template <class X, class F>
