@@ -12,6 +12,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 namespace scorematch {
@@ -74,6 +75,13 @@ bool is_finite(T value) {
 }
 
 namespace detail {
+
+// What overflowed on the way may be a NaN, and is infinite.
+template <class Scalar>
+Scalar number_or_infinity(const Scalar& value) {
+  const Scalar infinity(std::numeric_limits<LaneOf<Scalar>>::infinity());
+  return select(value == value, value, infinity);
+}
 
 // values[k] = value in the lanes k where the mask holds.
 template <class Mask, class Values, class Value>

@@ -8,7 +8,7 @@
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/scalar.hpp>
 #include <scorematch/core/status.hpp>
-#include <scorematch/optimizer/descent.hpp>
+#include <scorematch/optimizer/norm.hpp>
 
 #include <Eigen/Core>
 
