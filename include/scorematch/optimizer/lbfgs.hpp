@@ -158,23 +158,42 @@ class LbfgsWalk {
     lowest_ = here.loss;
   }
 
-  // Chooses a direction and tells whether the walk is at its end.
-  bool arrived() {
-    if (here.norm == 0) return true;
+  // Chooses a direction, and counts for how long it has promised next to nothing.
+  void aim() {
+    if (here.norm == 0) return;
     if (!pairs_.empty()) {
       pairs_.aim(here.gradient, direction_);
       slope_ = here.gradient.dot(direction_);
       if (!(slope_ < 0 && is_finite(slope_))) pairs_.clear();
     }
-    if (HasDistanceToMinimum<Obj, Parameters> && is_flat() && matches()) return true;
-    if (pairs_.empty()) {
+    const bool close =
+        !pairs_.empty() && is_level() && left() <= (is_flat() ? tolerance_ : epsilon) * size();
+    in_a_row_ = close ? in_a_row_ + 1 : 0;
+  }
+
+  // Where the walk is, as far as this point and the last ones tell.
+  enum class Place { on_the_way, at_minimum, at_minimum_if_each_parameter_is };
+  Place place() {
+    if (here.norm == 0) return Place::at_minimum;
+    if (HasDistanceToMinimum<Obj, Parameters> && is_flat() && matches()) return Place::at_minimum;
+    if (pairs_.empty()) return Place::on_the_way;
+    if (is_zero(left())) return matches() ? Place::at_minimum : Place::on_the_way;
+    return in_a_row_ >= 2 && matches() ? Place::at_minimum_if_each_parameter_is : Place::on_the_way;
+  }
+
+  // Has each parameter arrived, where there is no distance to tell? If not, H has not seen the one
+  // that did not: it is forgotten, and no other look taken for some steps.
+  bool each_has_arrived() {
+    if constexpr (HasDistanceToMinimum<Obj, Parameters>) {
+      return true;
+    } else {
+      if (steps_to_look_ > 0) return false;
+      if (each_parameter_settled()) return true;
+      pairs_.clear();
       in_a_row_ = 0;
+      steps_to_look_ = 5;
       return false;
     }
-    const Scalar left = -slope_ / 2;
-    const bool close = is_level() && left <= (is_flat() ? tolerance_ : epsilon) * size();
-    in_a_row_ = close ? in_a_row_ + 1 : 0;
-    return is_zero(left) ? matches() : in_a_row_ >= 2 && matches() && each_settled();
   }
 
   // Finds `next`; false where there is no acceptable step, or where the last ones only went to and
@@ -191,8 +210,8 @@ class LbfgsWalk {
   // Where no step lowers the loss: as far as Scalar allows? With the pairs forgotten, their last
   // scale tells the decrease that is left.
   bool settled() {
-    const Scalar left = pairs_.scale() / 2 * here.gradient.squaredNorm();
-    return (in_a_row_ > 0 || (is_flat() && is_level() && left <= tolerance_ * size())) &&
+    const Scalar decrease = pairs_.scale() / 2 * here.gradient.squaredNorm();
+    return (in_a_row_ > 0 || (is_flat() && is_level() && decrease <= tolerance_ * size())) &&
            matches() && (HasDistanceToMinimum<Obj, Parameters> || each_parameter_settled());
   }
 
@@ -244,18 +263,21 @@ class LbfgsWalk {
     return here.norm <= root * size() && scaled <= std::sqrt(root) * size();
   }
 
+  // The decrease that is left if H is right.
+  Scalar left() const { return -slope_ / 2; }
+
   bool is_flat() const { return here.norm <= tolerance_ * size(); }
 
   // Is the loss zero at its minimum, and theta within its rounding? Where theta is zero there too,
   // the way that it came stands for its size, if all of the loss is left to go and the next step is
   // nothing beside that way: on a slope that fades for ever it is not.
-  bool is_zero(const Scalar& left) {
+  bool is_zero(const Scalar& decrease) {
     const auto within = [&](const Parameters& size) {
       const Scalar zero = attainable * attainable / 2 * pairs_.curvature_along(size);
-      return left <= zero && here.loss >= 0 && here.loss <= zero;
+      return decrease <= zero && here.loss >= 0 && here.loss <= zero;
     };
     if (within(here.theta)) return true;
-    if (!(here.loss >= 0 && here.loss <= 4 * left)) return false;
+    if (!(here.loss >= 0 && here.loss <= 4 * decrease)) return false;
     travelled_ = here.theta - start_;
     return direction_.norm() <= std::sqrt(epsilon) * travelled_.norm() && within(travelled_);
   }
@@ -274,21 +296,6 @@ class LbfgsWalk {
   bool each_parameter_settled() {
     return detail::each_settled<Parameters>(coordinates, here.theta, start_, here.gradient,
                                             here.loss, tolerance_);
-  }
-
-  // Has each parameter arrived, where there is no distance to tell? If not, H has not seen the one
-  // that did not: it is forgotten, and no other look taken for some steps.
-  bool each_settled() {
-    if constexpr (HasDistanceToMinimum<Obj, Parameters>) {
-      return true;
-    } else {
-      if (steps_to_look_ > 0) return false;
-      if (each_parameter_settled()) return true;
-      pairs_.clear();
-      in_a_row_ = 0;
-      steps_to_look_ = 5;
-      return false;
-    }
   }
 
   // Along a direction of which nothing is known but the slope: where the loss would be zero if it
@@ -403,10 +410,16 @@ struct Lbfgs {
           "Lbfgs: objective.info().stochastic = 1; expected a loss without fresh random draws "
           "(batch_size 0), or Adam");
     }
-    detail::LbfgsWalk<Lbfgs, Obj, Parameters> walk(*this, objective, start);
+    using Walk = detail::LbfgsWalk<Lbfgs, Obj, Parameters>;
+    Walk walk(*this, objective, start);
     if (!walk.here.finite()) return walk.end(0, Status::diverged);
     for (Eigen::Index taken = 0;;) {
-      if (walk.arrived()) return walk.end(taken, Status::converged);
+      walk.aim();
+      const auto place = walk.place();
+      if (place == Walk::Place::at_minimum ||
+          (place == Walk::Place::at_minimum_if_each_parameter_is && walk.each_has_arrived())) {
+        return walk.end(taken, Status::converged);
+      }
       if (taken >= max_iterations) return walk.end(taken, Status::iteration_limit);
       if (!walk.search()) {
         return walk.end(taken, walk.settled() ? Status::converged : Status::line_search_failed);
