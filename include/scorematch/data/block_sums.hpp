@@ -114,12 +114,30 @@ void sum_columns(BlockSums<Sum, Dim>& sums, const Eigen::Matrix<Sum, Dim, 1>& ce
 
 // A register holds a whole number of samples. The products of coordinates r apart, r < Dim / 2, are
 // those of a register with itself turned by r within each sample. Turned by Dim / 2 it would give
-// every product twice, so two registers share one: half of each, times the other halves.
+// every product twice, so two registers share one: half of each, times the other halves. Of the
+// samples p and q, of four coordinates each, in registers of four:
+//
+//   p0 p1 p2 p3      p0 p1 p2 p3      p0 p1 q2 q3
+//        x                x                x
+//   p0 p1 p2 p3      p1 p2 p3 p0      p2 p3 q0 q1
+//   itself           turned by 1      two halves
 template <int Dim>
 class RegisterSums {
  public:
   static constexpr int lanes = vector_bytes / int(sizeof(double));
   static constexpr bool possible = Dim <= lanes && lanes % Dim == 0;
+
+  // Where lane k of a register turned by `turn` within each sample comes from.
+  static constexpr int turned(int lane, int turn) {
+    return lane / Dim * Dim + (lane % Dim + turn) % Dim;
+  }
+
+  // Where lane k comes from if two registers share one, its first halves of samples from the first
+  // of them; and the lane of the other half of the same sample in the same register.
+  static constexpr int shared(int lane) { return lane % Dim < Dim / 2 ? lane : lanes + lane; }
+  static constexpr int shared_turned(int lane) {
+    return lane % Dim < Dim / 2 ? lane + Dim / 2 : lanes + lane - Dim / 2;
+  }
 
   // Returns how many samples it has summed: all but less than one step.
   template <class Scalar, class Weights>
@@ -203,19 +221,18 @@ class RegisterSums {
   template <int R, int... Lane>
   static void add_turned_by(const Vector& weighted, const Vector& y, Vector& sum,
                             std::integer_sequence<int, Lane...>) {
-    Vector turned;
-    shuffle_registers<(Lane / Dim * Dim + (Lane % Dim + R) % Dim)...>(y, y, turned);
-    sum += weighted * turned;
+    Vector other;
+    shuffle_registers<turned(Lane, R)...>(y, y, other);
+    sum += weighted * other;
   }
 
   template <int... Lane>
   static void add_halves(const Vector& weighted0, const Vector& weighted1, const Vector& y0,
                          const Vector& y1, Vector& sum, std::integer_sequence<int, Lane...>) {
-    constexpr int half = Dim / 2;
-    Vector weighted, y;
-    shuffle_registers<(Lane % Dim < half ? Lane : lanes + Lane)...>(weighted0, weighted1, weighted);
-    shuffle_registers<(Lane % Dim < half ? Lane + half : lanes + Lane - half)...>(y0, y1, y);
-    sum += weighted * y;
+    Vector weighted, other;
+    shuffle_registers<shared(Lane)...>(weighted0, weighted1, weighted);
+    shuffle_registers<shared_turned(Lane)...>(y0, y1, other);
+    sum += weighted * other;
   }
 };
 

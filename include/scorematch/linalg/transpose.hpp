@@ -25,7 +25,12 @@ EIGEN_ALWAYS_INLINE void interleave(const R& a, const R& b, R& first, R& second,
 }
 
 // A register for each column of a square tile. To interleave each column with that half of the tile
-// away turns the digits of (column, row), written in base two, by one.
+// away turns the digits of (column, row), written in base two, by one. With four:
+//
+//   a0 a1 a2 a3      a0 c0 a1 c1      a0 b0 c0 d0
+//   b0 b1 b2 b3  ->  a2 c2 a3 c3  ->  a1 b1 c1 d1
+//   c0 c1 c2 c3      b0 d0 b1 d1      a2 b2 c2 d2
+//   d0 d1 d2 d3      b2 d2 b3 d3      a3 b3 c3 d3
 template <class Scalar>
 EIGEN_ALWAYS_INLINE void transpose_tile(const Scalar* from, Eigen::Index from_stride, Scalar* to,
                                         Eigen::Index to_stride) {
