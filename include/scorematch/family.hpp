@@ -15,6 +15,7 @@
 #include <scorematch/family/phi_four_family.hpp>
 #include <scorematch/family/polynomial_family.hpp>
 #include <scorematch/family/score_model.hpp>
+#include <scorematch/family/statistic_derivatives.hpp>
 #include <scorematch/family/statistics.hpp>
 #include <scorematch/family/student_t_family.hpp>
 #include <scorematch/family/truncated_gaussian_family.hpp>

@@ -6,6 +6,7 @@
 #include <scorematch/core/require.hpp>
 #include <scorematch/derivative/variables.hpp>
 #include <scorematch/family/score_model.hpp>
+#include <scorematch/family/statistic_derivatives.hpp>
 #include <scorematch/family/statistics.hpp>
 
 #include <Eigen/Core>

@@ -9,6 +9,7 @@
 #include <scorematch/core/scalar.hpp>
 #include <scorematch/core/vector_register.hpp>
 #include <scorematch/data/samples.hpp>
+#include <scorematch/family/statistic_derivatives.hpp>
 #include <scorematch/family/statistics.hpp>
 #if defined(SCOREMATCH_HAS_PACKS)
 #include <scorematch/core/pack.hpp>
