@@ -5,6 +5,7 @@
 
 #include <scorematch/inference/divergence.hpp>
 #include <scorematch/inference/explain.hpp>
+#include <scorematch/inference/gaussian_divergence.hpp>
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/stein.hpp>
 #include <scorematch/inference/stein_kernel.hpp>
