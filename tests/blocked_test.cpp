@@ -159,7 +159,7 @@ void check_products() {
       if (kept == 0) {
         result.block(1, 1, s.rows, s.columns).setConstant(std::numeric_limits<Scalar>::quiet_NaN());
       }
-      apply(blocked::write(result, 1, 1, s.rows, s.columns));
+      apply(blocked::writable(result, 1, 1, s.rows, s.columns));
       Full expected = before;
       expected.block(1, 1, s.rows, s.columns) *= kept;
       for (Eigen::Index j = 0; j < s.columns; ++j) {
@@ -176,10 +176,10 @@ void check_products() {
       result.block(1, 1, s.rows, s.columns) = before.block(1, 1, s.rows, s.columns);
       CHECK(result == before);
     };
-    const auto left = blocked::read(a, 1, 1, s.rows, s.depth);
-    const auto left_t = blocked::read(at, 1, 1, s.depth, s.rows);
-    const auto right = blocked::read(b, 1, 1, s.depth, s.columns);
-    const auto right_t = blocked::read(bt, 1, 1, s.columns, s.depth);
+    const auto left = blocked::view(a, 1, 1, s.rows, s.depth);
+    const auto left_t = blocked::view(at, 1, 1, s.depth, s.rows);
+    const auto right = blocked::view(b, 1, 1, s.depth, s.columns);
+    const auto right_t = blocked::view(bt, 1, 1, s.columns, s.depth);
     check(
         "a b", [&](auto r) { blocked::set_product(r, left, right); }, 0, 1, left, right);
     check(
@@ -212,7 +212,7 @@ TEST_CASE("the root of a covariance gives it back, entry by entry, singular or n
     Matrix r = a * a.transpose();
     const auto check = [&](bool singular) {
       const Matrix s = scale.asDiagonal() * r * scale.asDiagonal();
-      const detail::CovarianceRoot<double, Eigen::Dynamic> root(s);
+      const detail::SemidefiniteRoot<double, Eigen::Dynamic> root(s);
       CHECK(root.positive_definite == !singular);
       CHECK(root.singular == singular);
       CHECK(lower_part(root.lower) == root.lower);
@@ -226,7 +226,7 @@ TEST_CASE("the root of a covariance gives it back, entry by entry, singular or n
     r(d / 2, d / 2) = 4 * r(0, 0);
     check(true);
     r(d - 1, 0) = std::numeric_limits<double>::quiet_NaN();
-    const detail::CovarianceRoot<double, Eigen::Dynamic> nowhere(r);
+    const detail::SemidefiniteRoot<double, Eigen::Dynamic> nowhere(r);
     CHECK_FALSE(nowhere.positive_definite);
     CHECK(nowhere.singular);
   }
@@ -246,7 +246,7 @@ TEST_CASE(
         for (int j = 0; j <= i; ++j) l(i, j) = std::pow(s, j % 16) * (i == j ? 1 : -c);
       }
       const Matrix covariance = (l * l.transpose()).cast<double>();
-      const detail::CovarianceRoot<double, Eigen::Dynamic> root(covariance);
+      const detail::SemidefiniteRoot<double, Eigen::Dynamic> root(covariance);
       REQUIRE(root.positive_definite);
       const auto factor = root.lower.cast<long double>().eval();
       const auto error = (factor * factor.transpose() - covariance.cast<long double>()).eval();
@@ -272,7 +272,7 @@ TEST_CASE("a matrix whose null vector cancels in the sums of its rows is singula
   l(6, 6) = small;
   l(6, 5) = -c / std::sqrt(2.0);
   l(6, 4) = c / std::sqrt(2.0);
-  const detail::CovarianceRoot<double, Eigen::Dynamic> root(l * l.transpose());
+  const detail::SemidefiniteRoot<double, Eigen::Dynamic> root(l * l.transpose());
   CHECK(root.singular);
 }
 
@@ -304,7 +304,7 @@ void check_triangles() {
     }
     if constexpr (sm::lanes_of<Scalar> == 1) {
       const Full covariance = l * l.transpose();
-      const detail::CovarianceRoot<Scalar, Eigen::Dynamic> root(covariance);
+      const detail::SemidefiniteRoot<Scalar, Eigen::Dynamic> root(covariance);
       CHECK(root.positive_definite);
       CHECK((root.lower * root.lower.transpose() - covariance).norm() <=
             rounding * covariance.norm());
@@ -321,7 +321,7 @@ TEST_CASE("the inverse, in packs") { check_triangles<sm::Pack<double, 4>>(); }
 template <int Dim>
 void check_judgement(int d) {
   CAPTURE(d);
-  using Root = detail::CovarianceRoot<double, Dim>;
+  using Root = detail::SemidefiniteRoot<double, Dim>;
   using Covariance = typename Root::Matrix;
   // A covariance that is not finite is never taken for a number.
   for (const double bad :
@@ -376,7 +376,7 @@ TEST_CASE("no row of signs hides from the estimate of the smallest eigenvalue") 
       const double limit = 4 * d * std::numeric_limits<double>::epsilon();
       for (const double smallest : {limit / 10, 10 * limit}) {
         const Matrix covariance = Matrix::Identity(d, d) - (1 - smallest) * null * null.transpose();
-        const detail::CovarianceRoot<double, Eigen::Dynamic> root(covariance);
+        const detail::SemidefiniteRoot<double, Eigen::Dynamic> root(covariance);
         CHECK(root.singular == (smallest < limit));
       }
     }

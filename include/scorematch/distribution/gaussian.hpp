@@ -255,7 +255,7 @@ class Gaussian {
         }
       }
     }
-    const detail::CovarianceRoot<Scalar, Dim> root(covariance);
+    const detail::SemidefiniteRoot<Scalar, Dim> root(covariance);
     if (!root.positive_definite) {
       detail::fail("the covariance, covariance(row 0, column 0) = ", covariance(0, 0),
                    ", is not positive definite; expected every eigenvalue above 0");
@@ -344,7 +344,7 @@ namespace detail {
 // The Gaussian exp(eta . x - 1/2 x^T K x), of mean K^-1 eta and covariance K^-1, from the root of a
 // positive definite K.
 template <class Scalar, int Dim>
-Gaussian<Scalar, Dim> gaussian_of_precision(const CovarianceRoot<Scalar, Dim>& root,
+Gaussian<Scalar, Dim> gaussian_of_precision(const SemidefiniteRoot<Scalar, Dim>& root,
                                             Eigen::Matrix<Scalar, Dim, 1> eta) {
   using Matrix = typename Gaussian<Scalar, Dim>::Matrix;
   Matrix inverse = Matrix::Zero(eta.size(), eta.size());

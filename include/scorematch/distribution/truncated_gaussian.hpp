@@ -97,7 +97,7 @@ class TruncatedGaussian {
 
   /// Whether there is a Gaussian of which this is the part inside the box.
   bool positive_definite() const {
-    return detail::CovarianceRoot<Scalar, Dim>(precision_).positive_definite;
+    return detail::SemidefiniteRoot<Scalar, Dim>(precision_).positive_definite;
   }
 
   /// The Gaussian of which this is the part inside the box: mean K^-1 eta, covariance K^-1. They
@@ -105,7 +105,7 @@ class TruncatedGaussian {
   ///
   /// **Errors** std::invalid_argument where K is not positive definite.
   Gaussian<Scalar, Dim> untruncated() const {
-    const detail::CovarianceRoot<Scalar, Dim> root(precision_);
+    const detail::SemidefiniteRoot<Scalar, Dim> root(precision_);
     if (!root.positive_definite) {
       detail::fail("TruncatedGaussian::untruncated: the precision, from ",
                    detail::entry("precision", 0, 0, precision_(0, 0)),

@@ -68,7 +68,7 @@ class GaussianFamily {
     requires Real<T>
   {
     const Matrix covariance = moments.covariance();
-    const detail::CovarianceRoot<Scalar, Dim> root(covariance);
+    const detail::SemidefiniteRoot<Scalar, Dim> root(covariance);
     if (!root.singular) return pack(moments.mean(), root.lower);
     return located(moments.mean(), covariance.diagonal().cwiseSqrt());
   }

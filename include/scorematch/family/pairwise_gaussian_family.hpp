@@ -183,7 +183,7 @@ class PairwiseGaussianFamily
     const Eigen::Index d = this->dimension();
     const Matrix k = precision(theta);
     // K is the covariance of a Gaussian of precision Sigma.
-    const detail::CovarianceRoot<Scalar, Dim_> root(k);
+    const detail::SemidefiniteRoot<Scalar, Dim_> root(k);
     if (!root.positive_definite) {
       detail::fail("PairwiseGaussianFamily: the precision, theta(", d, ") = ", theta(d),
                    " and after, is not positive definite; expected every eigenvalue above 0");

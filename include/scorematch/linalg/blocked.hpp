@@ -29,12 +29,12 @@ void invert_columns(const ConstBlock<Scalar>& lower, Index k, const Corner& corn
     const auto at_diagonal = corner(k + i, rows);
     const Index known = (std::min)(i, columns.cols());
     for_each_piece(0, known, edge, [&](Index j, Index size) {
-      set_product(write(sums, 0, j, rows, size), read(lower, k + i, k + j, rows, i - j),
-                  read(columns, j, j, i - j, size));
+      set_product(writable(sums, 0, j, rows, size), view(lower, k + i, k + j, rows, i - j),
+                  view(columns, j, j, i - j, size));
     });
-    set_minus_product(write(columns, i, 0, rows, known), at_diagonal,
-                      read(sums, 0, 0, rows, known));
-    if (i < columns.cols()) write(columns, i, i, rows, rows) = at_diagonal;
+    set_minus_product(writable(columns, i, 0, rows, known), at_diagonal,
+                      view(sums, 0, 0, rows, known));
+    if (i < columns.cols()) writable(columns, i, i, rows, rows) = at_diagonal;
   });
 }
 
@@ -43,12 +43,12 @@ template <class Scalar>
 void invert_lower(const ConstBlock<Scalar>& lower, Block<Scalar> inverse) {
   const Index d = lower.rows();
   for_each_piece(0, d, edge, [&](Index i, Index rows) {
-    store<Scalar>(inverse_of_tile(load<Scalar>(read(lower, i, i, rows, rows))),
-                  write(inverse, i, i, rows, rows));
+    store<Scalar>(inverse_of_tile(load<Scalar>(view(lower, i, i, rows, rows))),
+                  writable(inverse, i, i, rows, rows));
   });
-  const auto corner = [&](Index i, Index rows) { return read(inverse, i, i, rows, rows); };
+  const auto corner = [&](Index i, Index rows) { return view(inverse, i, i, rows, rows); };
   for_each_piece(0, d, group<Scalar>, [&](Index k, Index columns) {
-    invert_columns(lower, k, corner, write(inverse, k, k, d - k, columns));
+    invert_columns(lower, k, corner, writable(inverse, k, k, d - k, columns));
   });
 }
 
@@ -59,14 +59,14 @@ Scalar squared_norm_of_inverse(const ConstBlock<Scalar>& lower) {
   Eigen::Matrix<Scalar, edge, Eigen::Dynamic> corners(edge, d + edge);
   for_each_piece(0, d, edge, [&](Index i, Index rows) {
     corners.template middleCols<edge>(i) =
-        inverse_of_tile(load<Scalar>(read(lower, i, i, rows, rows)));
+        inverse_of_tile(load<Scalar>(view(lower, i, i, rows, rows)));
   });
-  const auto corner = [&](Index i, Index rows) { return read(corners, 0, i, rows, rows); };
+  const auto corner = [&](Index i, Index rows) { return view(corners, 0, i, rows, rows); };
   Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> part(d,
                                                              (std::min)(Index(group<Scalar>), d));
   Scalar sum(0);
   for_each_piece(0, d, group<Scalar>, [&](Index k, Index columns) {
-    invert_columns(lower, k, corner, write(part, 0, 0, d - k, columns));
+    invert_columns(lower, k, corner, writable(part, 0, 0, d - k, columns));
     for (Index j = 0; j < columns; ++j) {
       const Index first = j / edge * edge;  // of the tile on the diagonal
       sum += part.col(j).segment(first, d - k - first).squaredNorm();
@@ -79,11 +79,11 @@ template <class Matrix>
 void multiply_lower(const Matrix& a, const Matrix& b, Matrix& result) {
   const Index d = a.rows();
   for_each_piece(0, d, edge, [&](Index j, Index columns) {
-    write(result, 0, j, j, columns).setZero();
+    writable(result, 0, j, j, columns).setZero();
     for_each_piece(j, d, edge, [&](Index i, Index rows) {
       const Index depth = i + rows - j;
-      set_product(write(result, i, j, rows, columns), read(a, i, j, rows, depth),
-                  read(b, j, j, depth, columns));
+      set_product(writable(result, i, j, rows, columns), view(a, i, j, rows, depth),
+                  view(b, j, j, depth, columns));
     });
   });
 }
@@ -120,8 +120,8 @@ template <class Matrix>
 void gram_of_rows(const Matrix& a, Matrix& result) {
   const Index d = a.rows();
   for_each_piece(0, d, edge, [&](Index j, Index columns) {
-    auto block = write(result, j, j, d - j, columns);
-    set_product_nt(block, read(a, j, 0, d - j, j + columns), read(a, j, 0, columns, j + columns));
+    auto block = writable(result, j, j, d - j, columns);
+    set_product_nt(block, view(a, j, 0, d - j, j + columns), view(a, j, 0, columns, j + columns));
     mirror(result, j, columns);
   });
 }
@@ -136,8 +136,8 @@ void identity_minus_grams(const Matrix& a, const Vector& v, Matrix& result) {
       for (Index k = j; k < d; ++k) result(k, l) = -v(k) * v(l);
       result(l, l) += Scalar(1);
     }
-    subtract_product_nt(write(result, j, j, d - j, columns), read(a, j, 0, d - j, j + columns),
-                        read(a, j, 0, columns, j + columns));
+    subtract_product_nt(writable(result, j, j, d - j, columns), view(a, j, 0, d - j, j + columns),
+                        view(a, j, 0, columns, j + columns));
     mirror(result, j, columns);
   });
 }
@@ -145,15 +145,15 @@ void identity_minus_grams(const Matrix& a, const Vector& v, Matrix& result) {
 template <class Matrix>
 void multiply(const Matrix& a, const Matrix& b, Matrix& result) {
   const Index d = a.rows();
-  set_product(write(result, 0, 0, d, d), read(a, 0, 0, d, d), read(b, 0, 0, d, d));
+  set_product(writable(result, 0, 0, d, d), view(a, 0, 0, d, d), view(b, 0, 0, d, d));
 }
 
 template <class Matrix>
 void multiply_transposed_lower(const Matrix& a, const Matrix& b, Matrix& result) {
   const Index d = a.rows();
   for_each_piece(0, d, edge, [&](Index i, Index rows) {
-    auto block = write(result, i, 0, rows, i + rows);
-    set_product_tn(block, read(a, i, i, d - i, rows), read(b, i, 0, d - i, i + rows));
+    auto block = writable(result, i, 0, rows, i + rows);
+    set_product_tn(block, view(a, i, i, d - i, rows), view(b, i, 0, d - i, i + rows));
   });
 }
 
@@ -165,13 +165,13 @@ bool cholesky(Block<Scalar> matrix, Scalar negligible) {
   const Index d = matrix.rows();
   for (Index j = 0; j < d; j += edge) {
     const Index columns = (std::min)(Index(edge), d - j);
-    subtract_product_nt(write(matrix, j, j, d - j, columns), read(matrix, j, 0, d - j, j),
-                        read(matrix, j, 0, columns, j));
-    auto corner = write(matrix, j, j, columns, columns);
+    subtract_product_nt(writable(matrix, j, j, d - j, columns), view(matrix, j, 0, d - j, j),
+                        view(matrix, j, 0, columns, j));
+    auto corner = writable(matrix, j, j, columns, columns);
     if (!factor_tile(corner, negligible)) return false;
     const Index below = j + columns;
     if (below < d) {
-      solve_tile(read(corner, 0, 0, edge, edge), write(matrix, below, j, d - below, edge));
+      solve_tile(view(corner, 0, 0, edge, edge), writable(matrix, below, j, d - below, edge));
     }
   }
   return true;

@@ -75,7 +75,7 @@ typename Matrix::Scalar smallest_eigenvalue(const Matrix& lower, typename Matrix
 // within a factor of d of the best conditioning any diagonal scaling can reach (van der Sluis 1969;
 // Demmel, LAWN 14), so coordinates on very different scales are not taken for singular data.
 template <class Scalar, int Dim>
-struct CovarianceRoot {
+struct SemidefiniteRoot {
   using Vector = Eigen::Matrix<Scalar, Dim, 1>;
   using Matrix = Eigen::Matrix<Scalar, Dim, Dim>;
 
@@ -85,25 +85,25 @@ struct CovarianceRoot {
 
   // Cholesky is backward stable to about d eps in the 2-norm of R, which is at most d. `rounding`
   // says, in units of d, below what an eigenvalue of R cannot be told from zero.
-  explicit CovarianceRoot(const Matrix& covariance,
-                          Scalar rounding = Scalar(4) * std::numeric_limits<Scalar>::epsilon())
-      : lower(covariance.rows(), covariance.cols()), positive_definite(false), singular(true) {
+  explicit SemidefiniteRoot(const Matrix& matrix,
+                            Scalar rounding = Scalar(4) * std::numeric_limits<Scalar>::epsilon())
+      : lower(matrix.rows(), matrix.cols()), positive_definite(false), singular(true) {
     using std::sqrt;
-    const Eigen::Index d = covariance.rows();
+    const Eigen::Index d = matrix.rows();
     const Scalar smallest = (std::numeric_limits<Scalar>::min)();
     Vector scale(d);
     for (Eigen::Index i = 0; i < d; ++i) {
-      scale(i) = covariance(i, i) >= smallest ? sqrt(covariance(i, i)) : Scalar(0);
+      scale(i) = matrix(i, i) >= smallest ? sqrt(matrix(i, i)) : Scalar(0);
     }
-    write_correlation(covariance, scale);
+    write_scaled(matrix, scale);
     const Scalar negligible = Scalar(d) * std::numeric_limits<Scalar>::epsilon();
     if constexpr (unrolled<Matrix>) {
       positive_definite = semidefinite_cholesky(lower, negligible);
     } else {
-      positive_definite = blocked::cholesky(blocked::write(lower, 0, 0, d, d), negligible);
+      positive_definite = blocked::cholesky(blocked::writable(lower, 0, 0, d, d), negligible);
     }
     if (!positive_definite) {
-      write_correlation(covariance, scale);
+      write_scaled(matrix, scale);
       if (!is_finite_below()) {  // a pivot that is NaN has passed for zero
         lower.setZero();
         return;
@@ -126,14 +126,14 @@ struct CovarianceRoot {
   }
 
   // R, of which the lower triangle counts.
-  void write_correlation(const Matrix& covariance, const Vector& scale) {
-    const Eigen::Index d = covariance.rows();
+  void write_scaled(const Matrix& matrix, const Vector& scale) {
+    const Eigen::Index d = matrix.rows();
     Vector inverse(d);
     for (Eigen::Index i = 0; i < d; ++i)
       inverse(i) = scale(i) > 0 ? Scalar(1) / scale(i) : Scalar(0);
     for (Eigen::Index j = 0; j < d; ++j) {
       for (Eigen::Index i = first_row(j); i < d; ++i) {
-        lower(i, j) = covariance(i, j) * inverse(i) * inverse(j);
+        lower(i, j) = matrix(i, j) * inverse(i) * inverse(j);
       }
       lower(j, j) = scale(j) > 0 ? Scalar(1) : Scalar(0);
     }

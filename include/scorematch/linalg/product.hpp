@@ -30,14 +30,15 @@ using ConstBlock = Eigen::Map<const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen:
                               Eigen::Unaligned, Eigen::OuterStride<>>;
 
 template <class Matrix>
-ConstBlock<typename Matrix::Scalar> read(const Matrix& matrix, Index i, Index j, Index rows,
+ConstBlock<typename Matrix::Scalar> view(const Matrix& matrix, Index i, Index j, Index rows,
                                          Index columns) {
   return {matrix.data() + i + j * matrix.outerStride(), rows, columns,
           Eigen::OuterStride<>(matrix.outerStride())};
 }
 
 template <class Matrix>
-Block<typename Matrix::Scalar> write(Matrix& matrix, Index i, Index j, Index rows, Index columns) {
+Block<typename Matrix::Scalar> writable(Matrix& matrix, Index i, Index j, Index rows,
+                                        Index columns) {
   return {matrix.data() + i + j * matrix.outerStride(), rows, columns,
           Eigen::OuterStride<>(matrix.outerStride())};
 }
@@ -88,7 +89,7 @@ class Product {
                       Operand<Scalar> b, Index depth) {
     for_each_piece(0, depth, longest, [&](Index k, Index length) {
       for_each_piece(0, result.cols(), widest, [&](Index j, Index width) {
-        compute_piece(k == 0 ? mode : Result::add, write(result, 0, j, result.rows(), width),
+        compute_piece(k == 0 ? mode : Result::add, writable(result, 0, j, result.rows(), width),
                       factor, a.from(0, k), b.from(k, j), length);
       });
     });
@@ -131,8 +132,8 @@ class Product {
     constexpr Index height = registers * lanes;
     for (; i + height <= result.rows() || (registers == 1 && i < result.rows()); i += height) {
       const Index rows = (std::min)(height, result.rows() - i);
-      compute_row<registers>(mode, write(result, i, 0, rows, result.cols()), factor, a.from(i, 0),
-                             columns_from, depth);
+      compute_row<registers>(mode, writable(result, i, 0, rows, result.cols()), factor,
+                             a.from(i, 0), columns_from, depth);
     }
     return i;
   }
@@ -169,7 +170,7 @@ class Product {
     }
     for (Index j = 0; j < result.cols(); j += tile_columns) {
       const Index columns = (std::min)(Index(tile_columns), result.cols() - j);
-      compute_tile<registers>(mode, write(result, 0, j, result.rows(), columns), factor, a,
+      compute_tile<registers>(mode, writable(result, 0, j, result.rows(), columns), factor, a,
                               columns_from(j), depth);
     }
   }

@@ -85,7 +85,7 @@ class SemidefiniteSolution {
     for (Eigen::Index k = 0; k < b.size(); ++k) {
       scale(k) = g(k, k) >= smallest ? sqrt(g(k, k)) : Scalar(0);
     }
-    const CovarianceRoot<Scalar, ParameterCount> root(g, rounding());
+    const SemidefiniteRoot<Scalar, ParameterCount> root(g, rounding());
     singular = root.singular;
     if (!singular) {
       solve_lower(root.lower, x);

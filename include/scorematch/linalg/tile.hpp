@@ -84,7 +84,7 @@ Tile<Scalar> inverse_of_tile(const Tile<Scalar>& lower) {
 template <class Scalar>
 bool factor_tile(Block<Scalar> matrix, Scalar negligible) {
   using std::sqrt;
-  Tile<Scalar> result = load<Scalar>(read(matrix, 0, 0, matrix.rows(), matrix.rows()));
+  Tile<Scalar> result = load<Scalar>(view(matrix, 0, 0, matrix.rows(), matrix.rows()));
   Scalar scale[edge];  // left until the end: the next column waits for this one
   for (int k = 0; k < edge; ++k) {
     const Scalar pivot = result(k, k);

@@ -118,7 +118,7 @@ EIGEN_ALWAYS_INLINE void invert_lower(const Matrix& lower, Matrix& inverse) {
     });
   } else {
     const Eigen::Index d = lower.rows();
-    blocked::invert_lower(blocked::read(lower, 0, 0, d, d), blocked::write(inverse, 0, 0, d, d));
+    blocked::invert_lower(blocked::view(lower, 0, 0, d, d), blocked::writable(inverse, 0, 0, d, d));
   }
 }
 
@@ -148,7 +148,7 @@ typename Matrix::Scalar squared_norm_of_inverse(const Matrix& lower) {
     return inverse.squaredNorm();
   } else {
     const Eigen::Index d = lower.rows();
-    return blocked::squared_norm_of_inverse(blocked::read(lower, 0, 0, d, d));
+    return blocked::squared_norm_of_inverse(blocked::view(lower, 0, 0, d, d));
   }
 }
 

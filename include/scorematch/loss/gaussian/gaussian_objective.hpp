@@ -52,7 +52,7 @@ class GaussianObjective {
     Matrix covariance = moments.covariance();
     for (Eigen::Index i = 0; i < d; ++i) covariance(i, i) += ridge;
     for (int k = 0; k < lanes_of<Scalar>; ++k) {
-      CovarianceRoot<LaneOf<Scalar>, Dim> root(lane_of(covariance, k));
+      SemidefiniteRoot<LaneOf<Scalar>, Dim> root(lane_of(covariance, k));
       if constexpr (lanes_of<Scalar> == 1) {
         root_ = std::move(root.lower);
       } else {
@@ -123,15 +123,20 @@ class GaussianObjective {
  protected:
   // What an evaluation computes on its way. Of a fixed size it is a local variable, which the
   // compiler keeps in registers while they last; else the first evaluation allocates it (a closed
-  // form asks for none), and later ones nothing.
+  // form asks for none), and later ones nothing. Three matrices stand for one thing after another:
+  //
+  //            whiten   value of score matching   gradient
+  //   first    N        B = A A^T
+  //   error    E                                  of score matching, B E + E B
+  //   second                                      of score matching, B E; then d/dL
   struct Workspace {
     Matrix lower;     // L, or where `without_diagonal` A diag(L) below the diagonal
     Matrix inverse;   // A
     Vector residual;  // a
     Vector by_mean;   // d/dmu
-    Matrix error;     // E
-    Matrix first;     // N, then free
-    Matrix second;    // free
+    Matrix error;
+    Matrix first;
+    Matrix second;
 
     Workspace() {  // of a fixed size, or empty
       if constexpr (!unrolled<Matrix>) inverse.setZero();
