@@ -50,6 +50,7 @@ class Recording {
   void run(const Theta& theta, Eigen::Index count, const Fill& fill, const Function& function,
            const Use& use, const Done& done) {
     todo_.resize(std::size_t(count));
+    later_.reserve(std::size_t(count));  // the two change places
     for (std::size_t k = 0; k < todo_.size(); ++k) todo_[k] = Eigen::Index(k);
     for (int programs = 0; !todo_.empty(); ++programs) {
       later_.clear();
