@@ -3,6 +3,7 @@
 // Runs a program over packs of samples, forward and backward.
 #pragma once
 
+#include <scorematch/core/machine.hpp>
 #include <scorematch/core/pack.hpp>
 #include <scorematch/core/unroll.hpp>
 #include <scorematch/derivative/recorded/program.hpp>
@@ -575,33 +576,34 @@ class Replay {
     value_[n.slot] = select(is_finite(top), top, P(T(0)));
   }
 
-  // to_j += sum_k coefficient(j, k) from_k for jets that follow one another: entry by entry, four
+  // Packs that half of the registers hold: what a product keeps of its sums.
+  static constexpr int packs_kept =
+      (std::max)(vector_registers * vector_bytes / int(2 * sizeof(P)), 1);
+  static constexpr int columns_kept = (std::min)(packs_kept, 4);
+  static constexpr int rows_kept = packs_kept / columns_kept;
+
+  // to_j += sum_k coefficient(j, k) from_k for jets that follow one another: entry by entry, some
   // sums at a time.
   template <class Coefficient>
   static EIGEN_DONT_INLINE void multiply(P* to, Id rows, const P* from, Id count,
                                          Coefficient coefficient) {
+    const auto some = [&]<int size>(std::integral_constant<int, size>, Id e, Id j) {
+      P* const at = to + j * jet_size + e;
+      P s[std::size_t(size)];
+      for_each_coordinate<size>([&](auto i) SCOREMATCH_INLINE { s[i] = at[Id(i) * jet_size]; });
+      for (Id k = 0; k < count; ++k) {
+        const P& entry = from[k * jet_size + e];
+        for_each_coordinate<size>(
+            [&](auto i) SCOREMATCH_INLINE { s[i] += P(coefficient(j + Id(i), k)) * entry; });
+      }
+      for_each_coordinate<size>([&](auto i) SCOREMATCH_INLINE { at[Id(i) * jet_size] = s[i]; });
+    };
     for (Id e = 0; e < jet_size; ++e) {
       Id j = 0;
-      for (; j + 4 <= rows; j += 4) {
-        P* const at = to + j * jet_size + e;
-        P s0 = at[0], s1 = at[jet_size], s2 = at[2 * jet_size], s3 = at[3 * jet_size];
-        for (Id k = 0; k < count; ++k) {
-          const P entry = from[k * jet_size + e];
-          s0 += P(coefficient(j, k)) * entry;
-          s1 += P(coefficient(j + 1, k)) * entry;
-          s2 += P(coefficient(j + 2, k)) * entry;
-          s3 += P(coefficient(j + 3, k)) * entry;
-        }
-        at[0] = s0;
-        at[jet_size] = s1;
-        at[2 * jet_size] = s2;
-        at[3 * jet_size] = s3;
+      for (; j + columns_kept <= rows; j += columns_kept) {
+        some(std::integral_constant<int, columns_kept>(), e, j);
       }
-      for (; j < rows; ++j) {
-        P s = to[j * jet_size + e];
-        for (Id k = 0; k < count; ++k) s += P(coefficient(j, k)) * from[k * jet_size + e];
-        to[j * jet_size + e] = s;
-      }
+      for (; j < rows; ++j) some(std::integral_constant<int, 1>(), e, j);
     }
   }
 
@@ -845,10 +847,10 @@ class Replay {
     T* const sums = &layer_sum_[layer.coefficients];
     const P* const inputs = &value_[layer.inputs];
     Id j = 0;
-    for (; j + 2 <= layer.size(); j += 2) {
-      add_products<2>(from + j * jet_size, inputs, layer.count, sums + j * layer.count);
+    for (; j + rows_kept <= layer.size(); j += rows_kept) {
+      add_products<rows_kept>(from + j * jet_size, inputs, layer.count, sums + j * layer.count);
     }
-    if (j < layer.size()) {
+    for (; j < layer.size(); ++j) {
       add_products<1>(from + j * jet_size, inputs, layer.count, sums + j * layer.count);
     }
     for (j = 0; j < layer.size(); ++j) {
@@ -858,18 +860,16 @@ class Replay {
       }
     }
   }
-  // sums(j, k) += <from_j, to_k> over jets and lanes, for `rows` of j and four k at a time.
+  // sums(j, k) += <from_j, to_k> over jets and lanes, for `rows` of j and some k at a time.
   template <int rows>
   static EIGEN_DONT_INLINE void add_products(const P* from, const P* to, Id count, T* sums) {
     const auto tile = [&]<int columns>(std::integral_constant<int, columns>, Id k) {
       P s[std::size_t(rows * columns)];
       for_each_coordinate<rows * columns>([&](auto i) SCOREMATCH_INLINE { s[i] = P(T(0)); });
       for (Id e = 0; e < jet_size; ++e) {
-        for_each_coordinate<columns>([&](auto c) SCOREMATCH_INLINE {
-          const P entry = to[(k + Id(c)) * jet_size + e];
-          for_each_coordinate<rows>([&](auto r) SCOREMATCH_INLINE {
-            s[r * columns + c] += from[Id(r) * jet_size + e] * entry;
-          });
+        // Nothing is copied: g++ would copy a pack through memory, in halves.
+        for_each_coordinate<rows * columns>([&](auto i) SCOREMATCH_INLINE {
+          s[i] += from[Id(i / columns) * jet_size + e] * to[(k + Id(i % columns)) * jet_size + e];
         });
       }
       for_each_coordinate<rows * columns>([&](auto i) SCOREMATCH_INLINE {
@@ -877,7 +877,9 @@ class Replay {
       });
     };
     Id k = 0;
-    for (; k + 4 <= count; k += 4) tile(std::integral_constant<int, 4>(), k);
+    for (; k + columns_kept <= count; k += columns_kept) {
+      tile(std::integral_constant<int, columns_kept>(), k);
+    }
     for (; k < count; ++k) tile(std::integral_constant<int, 1>(), k);
   }
 
