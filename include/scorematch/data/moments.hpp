@@ -143,19 +143,18 @@ class Moments {
   template <SamplesOf<Scalar, Dim> X>
   void add(const X& samples) {
     detail::require_rows(samples, dimension());
-    detail::with_coefficients(samples, [this](const auto& block) {
-      if constexpr (int(X::ColsAtCompileTime) == 1) {
-        this->add_one(block);
-      } else {
-        this->add_block(block, detail::Unweighted{});
-      }
-    });
+    if constexpr (int(X::ColsAtCompileTime) == 1) {
+      detail::with_coefficients(samples, [this](const auto& x) { this->add_one(x); });
+    } else {
+      detail::with_samples<Dim>(
+          samples, [this](const auto& block) { this->add_block(block, detail::Unweighted{}); });
+    }
   }
 
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
   template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
   void add(const X& samples, const W& weights) {
-    detail::with_weighted(
+    detail::with_weighted<Dim>(
         samples, weights, dimension(),
         [this](const auto& block, const auto& weight) { this->add_block(block, weight); });
   }

@@ -83,14 +83,14 @@ class SampleSet {
   template <SamplesOf<Scalar, Dim> X>
   void add(const X& samples) {
     detail::require_rows(samples, dimension());
-    detail::with_coefficients(
+    detail::with_samples<Dim>(
         samples, [this](const auto& block) { this->append(block, detail::Unweighted{}); });
   }
 
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
   template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
   void add(const X& samples, const W& weights) {
-    detail::with_weighted(
+    detail::with_weighted<Dim>(
         samples, weights, dimension(),
         [this](const auto& block, const auto& weight) { this->append(block, weight); });
   }
@@ -240,6 +240,15 @@ class SampleSet {
     for (Eigen::Index j = 0; j < samples.cols(); ++j) total += static_cast<Weight>(weights(j));
     require_finite_count(total);
     reserve(static_cast<std::size_t>(samples.cols()));
+    if constexpr (std::is_same_v<W, detail::Unweighted>) {
+      const Scalar* const all = detail::address_of_contiguous(samples);
+      if (all != nullptr && samples.cols() > 1) {
+        values_.insert(values_.end(), all, all + samples.size());
+        weights_.insert(weights_.end(), std::size_t(samples.cols()), Weight(1));
+        count_ = total;
+        return;
+      }
+    }
     for (Eigen::Index j = 0; j < samples.cols(); ++j) {
       const auto weight = static_cast<Weight>(weights(j));
       if (!(weight > 0)) continue;

@@ -9,9 +9,17 @@
 #include <Eigen/Core>
 
 #include <cmath>
+#include <concepts>
 #include <string>
+#include <type_traits>
 
 namespace scorematch::detail {
+
+template <class X>
+concept HasStorage = requires(const X& x) {
+  { x.data() } -> std::convertible_to<const typename X::Scalar*>;
+  x.colStride();
+};
 
 // Hands `use` something with coefficients at hand: the object itself where it has storage, else one
 // evaluation (an expression may hide a product, which a block-wise reader would compute many
@@ -26,13 +34,51 @@ void with_coefficients(const X& expression, Use&& use) {
   }
 }
 
+inline constexpr int as_given = -2;  // for the number of rows: what the type says
+
+// Hands `use` a map of the samples, or of their one evaluation: with columns of adjacent numbers or
+// with any strides, and with no more types than these two. A summary's reader is long, and compiled
+// for each type that it is given.
+template <int Dim, class X, class Use>
+void with_samples(const X& samples, Use&& use) {
+  constexpr int rows = Dim == as_given ? int(X::RowsAtCompileTime) : Dim;
+  using Matrix = Eigen::Matrix<typename X::Scalar, rows, Eigen::Dynamic>;
+  if constexpr (!HasStorage<X>) {
+    const Matrix evaluated(samples);
+    with_samples<Dim>(evaluated, use);
+  } else if constexpr (!X::IsRowMajor && !Matrix::IsRowMajor &&
+                       int(X::InnerStrideAtCompileTime) == 1) {
+    using Stride = Eigen::OuterStride<>;
+    use(Eigen::Map<const Matrix, 0, Stride>(samples.data(), samples.rows(), samples.cols(),
+                                            Stride(samples.colStride())));
+  } else {
+    using Stride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
+    const Eigen::Index across = samples.colStride(), down = samples.rowStride();
+    use(Eigen::Map<const Matrix, 0, Stride>(
+        samples.data(), samples.rows(), samples.cols(),
+        Matrix::IsRowMajor ? Stride(down, across) : Stride(across, down)));
+  }
+}
+
+// The same of weights, with one type for all rows and columns.
+template <class W, class Use>
+void with_weights(const W& weights, Use&& use) {
+  using Vector = Eigen::Matrix<typename W::Scalar, Eigen::Dynamic, 1>;
+  if constexpr (!HasStorage<W>) {
+    const typename W::PlainObject evaluated(weights);
+    with_weights(evaluated, use);
+  } else {
+    using Stride = Eigen::InnerStride<>;
+    use(Eigen::Map<const Vector, 0, Stride>(
+        weights.data(), weights.size(),
+        Stride(int(W::ColsAtCompileTime) == 1 ? weights.rowStride() : weights.colStride())));
+  }
+}
+
 // The address of samples that lie one after the other in memory, else null.
 template <class X>
 const typename X::Scalar* address_of_contiguous(const X& samples) {
-  if constexpr (requires {
-                  samples.data();
-                  samples.colStride();
-                }) {
+  if constexpr (HasStorage<X>) {
     const Eigen::Index d = samples.rows();
     if (samples.colStride() == d && (d == 1 || samples.rowStride() == 1)) return samples.data();
   }
@@ -90,12 +136,12 @@ void require_weights(const W& weights, Eigen::Index samples) {
 }
 
 // Hands `use` samples and weights that fit together, each with coefficients at hand.
-template <class X, class W, class Use>
+template <int Dim = as_given, class X, class W, class Use>
 void with_weighted(const X& samples, const W& weights, Eigen::Index dimension, Use&& use) {
   require_rows(samples, dimension);
-  with_coefficients(weights, [&](const auto& weight) {
+  with_weights(weights, [&](const auto& weight) {
     require_weights(weight, samples.cols());
-    with_coefficients(samples, [&](const auto& block) { use(block, weight); });
+    with_samples<Dim>(samples, [&](const auto& block) { use(block, weight); });
   });
 }
 

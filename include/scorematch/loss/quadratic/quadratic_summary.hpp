@@ -100,14 +100,14 @@ class QuadraticSummary {
   template <SamplesOf<Scalar, Dim> X>
   void add(const X& samples) {
     detail::require_rows(samples, dimension());
-    detail::with_coefficients(samples,
+    detail::with_samples<Dim>(samples,
                               [this](const auto& block) { this->add_block(block, Unweighted{}); });
   }
 
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
   template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
   void add(const X& samples, const W& weights) {
-    detail::with_weighted(
+    detail::with_weighted<Dim>(
         samples, weights, dimension(),
         [this](const auto& block, const auto& weight) { this->add_block(block, weight); });
   }
