@@ -25,7 +25,7 @@ if(NOT marked OR NOT expected)
 endif()
 
 set(ENV{LC_ALL} C)
-execute_process(COMMAND "${COMPILER}" "@${FLAGS}" "${CASE}"
+execute_process(COMMAND "${COMPILER}" "@${FLAGS}" ${PARSED} -fsyntax-only "${CASE}"
   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 
 set(problems "")
