@@ -87,7 +87,7 @@ def check(faults):
 
 
 class Bench:
-    """A folder with the compiler's flags, doctest's main and what all tests include, built once."""
+    """A folder with the compiler's flags, doctest's main and what tests share, built once."""
 
     def __init__(self, folder, compiler, limit):
         self.folder = pathlib.Path(folder)
@@ -99,8 +99,10 @@ class Bench:
         common = self.folder / "common.hpp"
         common.write_text("#include <doctest/doctest.h>\n#include <Eigen/Dense>\n"
                           "#include <random>\n#include <sstream>\n")
-        self.main = self.folder / "main.o"
-        for command in ([str(ROOT / "tests/main.cpp"), "-c", "-o", str(self.main)],
+        self.shared = [str(self.folder / name) for name in ("main.o", "support.o")]
+        for command in ([str(ROOT / "tests/main.cpp"), "-c", "-o", self.shared[0]],
+                        [str(ROOT / "tests/support.cpp"), "-I", str(ROOT / "include"), "-c", "-o",
+                         self.shared[1]],
                         ["-x", "c++-header", str(common), "-o", f"{common}.gch"]):
             subprocess.run(self.compile + command, check=True)
 
@@ -116,7 +118,7 @@ class Bench:
             program = place / "test"
             build = subprocess.run(
                 self.compile + ["-I", str(place / "include"), "-include",
-                                str(self.folder / "common.hpp"), str(source), str(self.main),
+                                str(self.folder / "common.hpp"), str(source), *self.shared,
                                 "-o", str(program)], capture_output=True, text=True)
             if build.returncode != 0:
                 by_test = "static assertion failed" in build.stderr or "static_assert" in build.stderr

@@ -14,7 +14,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "../examples/data/notebook.hpp"
 
-#include "support.hpp"
+#include "support.cpp"  // compiled here, where Eigen's assertions throw
 
 #include <doctest/doctest.h>
 

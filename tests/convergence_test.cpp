@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -106,35 +107,13 @@ struct Tally {
   int converged = 0;
 };
 
-// `wide` is the family of long double.
-template <class F, class Wide, class L, class Optimizer, class X>
-void check_fit(Tally& tally, const F& family, const Wide& wide, const L& loss,
-               const Optimizer& optimizer, const X& samples, Rng& rng) {
-  ++tally.fits;
-  const auto fit = sm::fit(family, loss, optimizer, samples);
-  CHECK(fit.parameters.allFinite());
-  CHECK_FALSE(std::isnan(fit.loss));
-  if (fit.status != sm::Status::converged) return;
-  ++tally.converged;
-  auto summary = loss.summary(wide);
-  summary.add(samples.template cast<long double>());
-  auto objective = loss.objective(wide, summary);
-  const Long theta = fit.parameters.template cast<long double>();
-  const LongObjective erased = [&](const Long& at, Long& gradient) {
-    typename Wide::Parameters slope(at.size());
-    const long double value = objective(typename Wide::Parameters(at), slope);
-    gradient = slope;
-    return value;
-  };
-  const Long scale = scales_at(wide, objective, theta);
-  CAPTURE(fit.loss);
-  CAPTURE(fit.parameters.transpose());
-  CHECK(gain(erased, theta, scale, rng) <= 1e-6);
-  // The gradient, in the units of loss and parameters.
-  Long gradient(theta.size());
-  const long double value = erased(theta, gradient);
-  CHECK(double(gradient.cwiseProduct(scale).norm() / std::abs(value)) <= 1e-2);
-}
+// What is looked at of a fit, whatever its types.
+struct Fitted {
+  bool converged;
+  bool finite;
+  double loss;
+  Long parameters;
+};
 
 struct Wells {  // two wells of any depth and distance
   template <class X, class Theta>
@@ -150,53 +129,88 @@ auto wells(auto scalar) {
   return sm::energy_family<1>(Wells{}, Eigen::Matrix<T, 3, 1>(T(0.5), T(-1), T(0)));
 }
 
+// The samples of one problem: `plain` are those of a family that has no unit of its own.
+struct Problem {
+  int kind;
+  Eigen::Matrix<double, 1, Eigen::Dynamic> x, plain;
+  Eigen::Matrix<double, 2, Eigen::Dynamic> y;
+};
+
+// use(family, loss, samples) for the kind of the problem, the family of a Scalar.
+template <class Scalar, class Use>
+void with_family(const Problem& problem, const Use& use) {
+  const sm::ScoreMatchingLoss score;
+  const auto& [kind, x, plain, y] = problem;
+  switch (kind) {
+    case 0: return use(sm::GaussianFamily<Scalar, 1>{}, score, x);
+    case 1: return use(sm::GaussianFamily<Scalar, 2>{}, sm::NegativeLogLikelihood{}, y);
+    case 2: return use(sm::PairwiseGaussianFamily<Scalar, 2>{}, score, y);
+    case 3: return use(sm::VonMisesFamily<Scalar, 1>{}, score, x);
+    case 4:
+      return use(sm::TruncatedGaussianFamily<Scalar, 1>{}, sm::GeneralizedScoreMatchingLoss{},
+                 x.cwiseAbs().eval());
+    case 5: return use(sm::StudentTFamily<Scalar, 1>{}, score, x);
+    case 6: return use(sm::GaussianMixtureFamily<Scalar, 1, 2>{}, score, x);
+    case 7: return use(wells(Scalar(1)), score, plain);
+    default: return use(sm::StudentTFamily<Scalar, 2>{}, score, y);
+  }
+}
+
+template <class Optimizer>
+Fitted fitted(const Problem& problem, const Optimizer& optimizer) {
+  Fitted result;
+  with_family<double>(problem, [&](const auto& family, const auto& loss, const auto& samples) {
+    const auto fit = sm::fit(family, loss, optimizer, samples);
+    result = {fit.status == sm::Status::converged, fit.parameters.allFinite(), fit.loss,
+              fit.parameters.template cast<long double>()};
+  });
+  return result;
+}
+
+// The law, in long double: once for all optimizers, since each of these takes the compiler seconds.
+void check_converged(const Problem& problem, const Fitted& fit, Rng& rng) {
+  with_family<long double>(problem, [&](const auto& family, const auto& loss, const auto& samples) {
+    using Parameters = typename std::decay_t<decltype(family)>::Parameters;
+    auto summary = loss.summary(family);
+    summary.add(samples.template cast<long double>());
+    auto objective = loss.objective(family, summary);
+    const Long& theta = fit.parameters;
+    const LongObjective erased = [&](const Long& at, Long& gradient) {
+      Parameters slope(at.size());
+      const long double value = objective(Parameters(at), slope);
+      gradient = slope;
+      return value;
+    };
+    const Long scale = scales_at(family, objective, theta);
+    CAPTURE(fit.loss);
+    CAPTURE(theta.transpose());
+    CHECK(gain(erased, theta, scale, rng) <= 1e-6);
+    // The gradient, in the units of loss and parameters.
+    Long gradient(theta.size());
+    const long double value = erased(theta, gradient);
+    CHECK(double(gradient.cwiseProduct(scale).norm() / std::abs(value)) <= 1e-2);
+  });
+}
+
 template <class Optimizer>
 void check_all(const Optimizer& optimizer, int count, double least) {
-  const sm::ScoreMatchingLoss score;
   Rng rng(1);
   Tally natural, hard;
   for (int k = 0; k < count; ++k) {
     CAPTURE(k);
     const bool moved = sm::AdaptiveOptimizer<Optimizer> && k / 9 % 2 == 1;
-    const auto x = any_samples<1>(k / 9, moved, rng);
-    const auto y = any_samples<2>(k / 9, moved, rng);
-    const auto plain = any_samples<1>(k / 9, false, rng);
-    using sm::GaussianFamily, sm::StudentTFamily, sm::GaussianMixtureFamily;
-    switch (k % 9) {
-      case 0:
-        check_fit(natural, GaussianFamily<double, 1>{}, GaussianFamily<long double, 1>{}, score,
-                  optimizer, x, rng);
-        break;
-      case 1:
-        check_fit(natural, GaussianFamily<double, 2>{}, GaussianFamily<long double, 2>{},
-                  sm::NegativeLogLikelihood{}, optimizer, y, rng);
-        break;
-      case 2:
-        check_fit(natural, sm::PairwiseGaussianFamily<double, 2>{},
-                  sm::PairwiseGaussianFamily<long double, 2>{}, score, optimizer, y, rng);
-        break;
-      case 3:
-        check_fit(natural, sm::VonMisesFamily<double, 1>{}, sm::VonMisesFamily<long double, 1>{},
-                  score, optimizer, x, rng);
-        break;
-      case 4:
-        check_fit(natural, sm::TruncatedGaussianFamily<double, 1>{},
-                  sm::TruncatedGaussianFamily<long double, 1>{}, sm::GeneralizedScoreMatchingLoss{},
-                  optimizer, x.cwiseAbs().eval(), rng);
-        break;
-      case 5:
-        check_fit(hard, StudentTFamily<double, 1>{}, StudentTFamily<long double, 1>{}, score,
-                  optimizer, x, rng);
-        break;
-      case 6:
-        check_fit(hard, GaussianMixtureFamily<double, 1, 2>{},
-                  GaussianMixtureFamily<long double, 1, 2>{}, score, optimizer, x, rng);
-        break;
-      case 7: check_fit(hard, wells(1.0), wells(1.0L), score, optimizer, plain, rng); break;
-      default:
-        check_fit(hard, StudentTFamily<double, 2>{}, StudentTFamily<long double, 2>{}, score,
-                  optimizer, y, rng);
-    }
+    Problem problem{k % 9, {}, {}, {}};
+    problem.x = any_samples<1>(k / 9, moved, rng);
+    problem.y = any_samples<2>(k / 9, moved, rng);
+    problem.plain = any_samples<1>(k / 9, false, rng);
+    const Fitted fit = fitted(problem, optimizer);
+    CHECK(fit.finite);
+    CHECK_FALSE(std::isnan(fit.loss));
+    Tally& tally = problem.kind < 5 ? natural : hard;
+    ++tally.fits;
+    if (!fit.converged) continue;
+    ++tally.converged;
+    check_converged(problem, fit, rng);
   }
   // A law that nothing reached would be no law.
   if (count < 90) return;

@@ -145,9 +145,9 @@ struct From : F {
   typename F::Parameters start() const { return point; }
 };
 
-// Fits to samples of the family's own: without bias, at the rate of the root of n.
+// Fits to samples of the family's own.
 template <class F>
-void check_recovery(const F& plain, const typename F::Parameters& truth, Eigen::Index n) {
+void check_own_recovery(const F& plain, const typename F::Parameters& truth, Eigen::Index n) {
   using Parameters = typename F::Parameters;
   const From<F> family(plain, truth);
   const sm::ScoreMatchingLoss loss;
@@ -170,29 +170,27 @@ void check_recovery(const F& plain, const typename F::Parameters& truth, Eigen::
   }
   const NearTruth optimizer{((hessian + hessian.transpose()) / 2).inverse()};
 
-  const support::Recovery found = support::recovery(
+  check_recovery(
       truth, n, [&](Rng& seeded, Eigen::Index count) { return distribution.sample(count, seeded); },
-      [&](const auto& samples) {
+      [&](const Eigen::MatrixXd& samples) {
         const auto fit = sm::fit(family, loss, optimizer, samples);
         if (samples.cols() > n) REQUIRE(fit.status == sm::Status::converged);
         return Eigen::VectorXd(fit.parameters);
       });
-  CHECK(found.bias_of_many <= 3);
-  CHECK(std::abs(found.ratio - 0.5) <= 0.05);
 }
 
 }  // namespace
 
 TEST_CASE("Student t recovers its parameters") {
   const sm::StudentTFamily<double, 1> family;
-  check_recovery(family, Eigen::Vector3d(0.5, 0.2, std::log(3.0)), 2000);
+  check_own_recovery(family, Eigen::Vector3d(0.5, 0.2, std::log(3.0)), 2000);
 }
 
 TEST_CASE("a mixture recovers its parameters") {
   const sm::GaussianMixtureFamily<double, 1, 2> family;
   Eigen::Matrix<double, 5, 1> truth;
   truth << std::log(1.5), -1, std::log(0.6), 1.2, std::log(0.7);
-  check_recovery(family, truth, 600);
+  check_own_recovery(family, truth, 600);
 }
 
 TEST_CASE("many starts find the minimum that one start misses") {

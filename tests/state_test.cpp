@@ -41,11 +41,10 @@ void grow(S& summary, const S& empty, bool positive, Rng& rng) {
   switch (rng() % 4) {
     case 0: summary.add(draw(summary, 1, positive, rng).col(0)); break;
     case 1: summary.add(x); break;
-    case 2: summary.add(x, normals<Scalar>(n, 1, rng).cwiseAbs().eval().col(0)); break;
+    case 2: summary.add(x, Weights(normals<Scalar>(n, 1, rng).cwiseAbs())); break;
     default: {
       S other = empty;
-      const Weights weights = normals<Scalar>(n, 1, rng).cwiseAbs();
-      other.add(x, weights);
+      other.add(x, Weights(normals<Scalar>(n, 1, rng).cwiseAbs()));
       summary.merge(other);
     }
   }
@@ -413,17 +412,17 @@ TEST_CASE("moments are not made from what is no covariance") {
 
 TEST_CASE("a simulation stops and goes on: the same bits") {
   using Estimator =
-      sm::Estimator<sm::GaussianFamily<double, 3>, sm::ScoreMatchingLoss, sm::Momentum>;
+      sm::Estimator<sm::GaussianFamily<double, 2>, sm::ScoreMatchingLoss, sm::Momentum>;
   Rng rng(7);
   for (int problem = 0; problem < 100; ++problem) {
     Estimator whole({}, {}, {.max_iterations = 50});
-    for (int k = problem % 5; k > 0; --k) whole.observe(normals<double, 3>(3, k, rng));
+    for (int k = problem % 5; k > 0; --k) whole.observe(normals<double, 2>(2, k, rng));
     Estimator resumed({}, {}, {.max_iterations = 50});
     Estimator restored({}, {}, {.max_iterations = 50});
     read_into(resumed, written(whole));
     restored.restore(whole.state());
     for (int k = 0; k < 4; ++k) {
-      const Eigen::Matrix3Xd more = normals<double, 3>(3, 4, rng);
+      const Eigen::Matrix2Xd more = normals<double, 2>(2, 4, rng);
       for (Estimator* each : {&whole, &resumed, &restored}) each->observe(more);
     }
     REQUIRE(resumed == whole);
@@ -432,9 +431,9 @@ TEST_CASE("a simulation stops and goes on: the same bits") {
     REQUIRE(restored.state() == whole.state());
   }
   Estimator seen({}, {}, {});
-  seen.observe(normals<double, 3>(3, 4, rng));
+  seen.observe(normals<double, 2>(2, 4, rng));
   Estimator target({}, {}, {});
-  target.observe(normals<double, 3>(3, 4, rng));
+  target.observe(normals<double, 2>(2, 4, rng));
   check_cut_short(seen, target);
 
   // Of any summary: an energy keeps its samples.
@@ -457,7 +456,8 @@ TEST_CASE("a fit comes back to the bit, a Gaussian with its covariance") {
     const auto n = Eigen::Index(1 + rng() % 9);  // also unbounded ones
     const Eigen::MatrixXd x = random_samples(d, n, rng);
     const auto check = [&](auto fit) {
-      auto other = sm::fit(family, sm::NegativeLogLikelihood{}, sm::GradientDescent{}, -x);
+      auto other = sm::fit(family, sm::NegativeLogLikelihood{},
+                           sm::GradientDescent{.max_iterations = 5}, -x);
       REQUIRE(!(other == fit));
       read_into(other, written(fit));
       REQUIRE(other == fit);

@@ -1,12 +1,17 @@
-// What several tests share: random problems, one gradient checker, comparisons to the bit.
+// What several tests share: random problems, one gradient checker, one of estimates of known
+// parameters, comparisons to the bit.
 #pragma once
 
 #include <scorematch/scorematch.hpp>
 
 #include <Eigen/Dense>
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
+#include <concepts>
+#include <functional>
 #include <limits>
 #include <random>
 #include <stdexcept>
@@ -21,45 +26,85 @@ using Rng = std::mt19937_64;
 inline constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
+// What follows is the same for all tests as far as it can be, in support.cpp: a product or an
+// inverse of Eigen's costs the compiler a second or two in each file that has one.
+
+Eigen::MatrixXd normals_in_double(Eigen::Index rows, Eigen::Index columns, Rng& rng);
+Eigen::MatrixXd random_samples_in_double(Eigen::Index d, Eigen::Index n, Rng& rng);
+
 template <class Scalar, int Rows = Eigen::Dynamic>
 Eigen::Matrix<Scalar, Rows, Eigen::Dynamic> normals(Eigen::Index rows, Eigen::Index columns,
                                                     Rng& rng) {
-  std::normal_distribution<double> normal;
-  Eigen::Matrix<Scalar, Rows, Eigen::Dynamic> matrix(rows, columns);
-  for (Eigen::Index j = 0; j < columns; ++j) {
-    for (Eigen::Index i = 0; i < rows; ++i) matrix(i, j) = static_cast<Scalar>(normal(rng));
-  }
-  return matrix;
+  return normals_in_double(rows, columns, rng).template cast<Scalar>();
 }
 
 // Samples of a random, well-conditioned Gaussian of order one.
 template <class Scalar = double, int Rows = Eigen::Dynamic>
 Eigen::Matrix<Scalar, Rows, Eigen::Dynamic> random_samples(Eigen::Index d, Eigen::Index n,
                                                            Rng& rng) {
-  const Eigen::MatrixXd mix =
-      Eigen::MatrixXd::Identity(d, d) + 0.3 / std::sqrt(double(d)) * normals<double>(d, d, rng);
-  const Eigen::VectorXd mean = normals<double>(d, 1, rng);
-  return ((mix * normals<double>(d, n, rng)).colwise() + mean).template cast<Scalar>();
+  return random_samples_in_double(d, n, rng).template cast<Scalar>();
+}
+
+// A matrix of any type, by its numbers.
+struct View {
+  const double* data;
+  Eigen::Index rows, columns, down, across;
+
+  double operator()(Eigen::Index i, Eigen::Index j) const { return data[i * down + j * across]; }
+};
+
+bool same_bits(const View& a, const View& b);
+double relative_difference(const View& actual, const View& expected);
+
+template <class X>
+concept InDouble = std::same_as<typename X::Scalar, double>;
+
+template <class X>
+concept Stored = requires(const X& x) {
+  { x.data() } -> std::same_as<const double*>;
+  x.colStride();
+};
+
+template <class X>
+decltype(auto) stored(const X& x) {
+  if constexpr (Stored<X>) {
+    return (x);
+  } else {
+    return typename X::PlainObject(x);
+  }
+}
+
+template <Stored X>
+View view(const X& x) {
+  return {x.data(), x.rows(), x.cols(), x.rowStride(), x.colStride()};
 }
 
 template <class A, class B>
 bool same_bits(const A& a, const B& b) {
-  return a.rows() == b.rows() && a.cols() == b.cols() && (a.array() == b.array()).all();
+  if constexpr (InDouble<A> && InDouble<B>) {
+    const auto& left = stored(a);
+    const auto& right = stored(b);
+    return same_bits(view(left), view(right));
+  } else {
+    return a.rows() == b.rows() && a.cols() == b.cols() && (a.array() == b.array()).all();
+  }
 }
 
 // Largest difference of entries, relative to the largest entry of `expected`.
 template <class A, class B>
 double relative_difference(const A& actual, const B& expected) {
-  return static_cast<double>((actual - expected).cwiseAbs().maxCoeff() /
-                             expected.cwiseAbs().maxCoeff());
+  if constexpr (InDouble<A> && InDouble<B>) {
+    const auto& left = stored(actual);
+    const auto& right = stored(expected);
+    return relative_difference(view(left), view(right));
+  } else {
+    return static_cast<double>((actual - expected).cwiseAbs().maxCoeff() /
+                               expected.cwiseAbs().maxCoeff());
+  }
 }
 
 // Largest difference of two covariances in units of the standard deviations of `expected`.
-inline double covariance_difference(const Eigen::MatrixXd& actual,
-                                    const Eigen::MatrixXd& expected) {
-  const Eigen::VectorXd s = expected.diagonal().cwiseSqrt().cwiseInverse();
-  return (s.asDiagonal() * (actual - expected) * s.asDiagonal()).cwiseAbs().maxCoeff();
-}
+double covariance_difference(const Eigen::MatrixXd& actual, const Eigen::MatrixXd& expected);
 
 template <class Call>
 std::string message_of(Call&& call) {
@@ -75,39 +120,16 @@ inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// How far `gradient`, computed in double, is from the slope of `value`, a function of long double.
+using LongVector = Eigen::Matrix<long double, Eigen::Dynamic, 1>;
+
+// How far `gradient`, computed in double, is from the slope of `value`.
 //
 // Central differences with one Richardson step: (4 D(h) - D(2 h)) / 3, error O(h^4). Component i is
 // measured in steps of scale(i), which gives all components one unit; the result is the largest
 // relative error, where what lies within `floor` of the largest component counts as rounding.
-template <class Value>
-double gradient_error(Value&& value, const Eigen::VectorXd& theta, const Eigen::VectorXd& gradient,
-                      const Eigen::VectorXd& scale, double floor = 1e-12) {
-  using Long = Eigen::Matrix<long double, Eigen::Dynamic, 1>;
-  const Long at = theta.cast<long double>();
-  Long slope(theta.size());
-  for (Eigen::Index i = 0; i < theta.size(); ++i) {
-    const auto difference = [&](long double h) {
-      Long up = at;
-      Long down = at;
-      up(i) += h * static_cast<long double>(scale(i));
-      down(i) -= h * static_cast<long double>(scale(i));
-      return (value(up) - value(down)) / (2 * h);
-    };
-    const long double h = 1e-4L;
-    slope(i) = (4 * difference(h) - difference(2 * h)) / 3;
-  }
-  const Long scaled = gradient.cwiseProduct(scale).cast<long double>();
-  const long double noise = static_cast<long double>(floor) * slope.cwiseAbs().maxCoeff();
-  long double worst = 0;
-  for (Eigen::Index i = 0; i < theta.size(); ++i) {
-    const long double error = std::max(0.0L, std::abs(scaled(i) - slope(i)) - noise);
-    // A gradient that is not finite must not pass.
-    if (!(error >= 0)) return std::numeric_limits<double>::infinity();
-    if (error > 0) worst = std::max(worst, error / std::abs(slope(i)));
-  }
-  return static_cast<double>(worst);
-}
+double gradient_error(const std::function<long double(const LongVector&)>& value,
+                      const Eigen::VectorXd& theta, const Eigen::VectorXd& gradient,
+                      const Eigen::VectorXd& scale, double floor = 1e-12);
 
 // How estimates of known parameters err, over many seeds.
 struct Recovery {
@@ -119,41 +141,23 @@ struct Recovery {
   double ratio;
 };
 
+using DrawSamples = std::function<Eigen::MatrixXd(Rng&, Eigen::Index)>;
+using Estimate = std::function<Eigen::VectorXd(const Eigen::MatrixXd&)>;
+
 // Each seed gives one estimate from 4 n samples, `draw(rng, 4 n)`, and four from their quarters.
-template <class Draw, class Estimate>
-Recovery recovery(const Eigen::VectorXd& truth, Eigen::Index n, Draw&& draw, Estimate&& estimate) {
-  constexpr Eigen::Index seeds = 200;
-  Eigen::MatrixXd few(truth.size(), 4 * seeds);  // the first quarters of all seeds, then the second
-  Eigen::MatrixXd many(truth.size(), seeds);
-  for (Eigen::Index seed = 0; seed < seeds; ++seed) {
-    Rng rng(static_cast<unsigned>(1000 + seed));
-    const auto samples = draw(rng, 4 * n);
-    for (Eigen::Index q = 0; q < 4; ++q) {
-      few.col(q * seeds + seed) = estimate(samples.middleCols(q * n, n).eval()) - truth;
-    }
-    many.col(seed) = estimate(samples) - truth;
-  }
-  const auto bias = [](const auto& errors) {
-    const Eigen::VectorXd mean = errors.rowwise().mean();
-    const Eigen::VectorXd sums = (errors.colwise() - mean).rowwise().squaredNorm();
-    return (mean.array().abs() / (sums.array() / double(seeds * (seeds - 1))).sqrt()).maxCoeff();
-  };
-  return {bias(few.leftCols(seeds)), bias(many),
-          (2 * many.rowwise().norm()).cwiseQuotient(few.rowwise().norm()).mean()};
-}
+Recovery recovery(const Eigen::VectorXd& truth, Eigen::Index n, const DrawSamples& draw,
+                  const Estimate& estimate);
+
+// Without bias, at the rate of the root of n. Of few samples some estimators have a bias.
+void check_recovery(const Eigen::VectorXd& truth, Eigen::Index n, const DrawSamples& draw,
+                    const Estimate& estimate, bool also_of_few = false);
 
 // The natural step of each log-Cholesky parameter: row i of the mean and of L in units of L_ii.
+Eigen::VectorXd natural_scale(Eigen::Index d, const Eigen::VectorXd& theta);
+
 inline Eigen::VectorXd natural_scale(const sm::GaussianFamily<double>& family,
                                      const Eigen::VectorXd& theta) {
-  const Eigen::Index d = family.dimension();
-  Eigen::VectorXd scale(theta.size());
-  for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
-    const double row = std::exp(theta(d + i));
-    scale(i) = row;
-    scale(d + i) = 1;
-    for (Eigen::Index j = 0; j < i; ++j) scale(k++) = row;
-  }
-  return scale;
+  return natural_scale(family.dimension(), theta);
 }
 
 }  // namespace support

@@ -179,15 +179,12 @@ TEST_CASE("the loss of a whole population is its weighted Fisher divergence from
 
 // --- recovery ------------------------------------------------------------------------------------
 
-// Without bias, at the rate of the root of n.
 template <class F, class Loss>
-void check_recovery(const F& family, const Loss& loss, const Eigen::VectorXd& mean,
-                    const Eigen::MatrixXd& covariance) {
+void check_truncated_recovery(const F& family, const Loss& loss, const Eigen::VectorXd& mean,
+                              const Eigen::MatrixXd& covariance) {
   const sm::Gaussian<double> gaussian(mean, covariance);
-  const Eigen::VectorXd truth =
-      sm::PairwiseGaussianFamily<double>(mean.size()).parameters(gaussian);
-  const support::Recovery found = support::recovery(
-      truth, 2000,
+  check_recovery(
+      sm::PairwiseGaussianFamily<double>(mean.size()).parameters(gaussian), 2000,
       [&](Rng& rng, Eigen::Index count) {
         return draw(gaussian, family.box().lower(), family.box().upper(), count, rng);
       },
@@ -196,18 +193,16 @@ void check_recovery(const F& family, const Loss& loss, const Eigen::VectorXd& me
         REQUIRE(fit.status == sm::Status::converged);
         return Eigen::VectorXd(fit.parameters);
       });
-  CHECK(found.bias_of_many <= 3);
-  CHECK(std::abs(found.ratio - 0.5) <= 0.05);
 }
 
 TEST_CASE("truncated Gaussians are recovered at the rate of the square root of n") {
-  check_recovery(interval(0, infinity), sm::GeneralizedScoreMatchingLoss(),
-                 Eigen::VectorXd(Vector1(0.5)), Eigen::MatrixXd(Vector1(1.2)));
-  check_recovery(interval(-1, 2), sm::GeneralizedScoreMatchingLoss(sm::LinearWeight()),
-                 Eigen::VectorXd(Vector1(0.2)), Eigen::MatrixXd(Vector1(0.7)));
-  check_recovery(Orthant2(), sm::GeneralizedScoreMatchingLoss(sm::MinWeight{.c = 1}),
-                 Eigen::VectorXd(Eigen::Vector2d(0.8, 0.5)),
-                 Eigen::MatrixXd(Eigen::Matrix2d{{1, 0.4}, {0.4, 0.8}}));
+  check_truncated_recovery(interval(0, infinity), sm::GeneralizedScoreMatchingLoss(),
+                           Eigen::VectorXd(Vector1(0.5)), Eigen::MatrixXd(Vector1(1.2)));
+  check_truncated_recovery(interval(-1, 2), sm::GeneralizedScoreMatchingLoss(sm::LinearWeight()),
+                           Eigen::VectorXd(Vector1(0.2)), Eigen::MatrixXd(Vector1(0.7)));
+  check_truncated_recovery(Orthant2(), sm::GeneralizedScoreMatchingLoss(sm::MinWeight{.c = 1}),
+                           Eigen::VectorXd(Eigen::Vector2d(0.8, 0.5)),
+                           Eigen::MatrixXd(Eigen::Matrix2d{{1, 0.4}, {0.4, 0.8}}));
 }
 
 // --- the published variances ---------------------------------------------------------------------
