@@ -86,15 +86,16 @@ struct Network {
   auto operator()(const X& x, const Theta& theta) const {
     using std::tanh;
     using Number = typename X::Scalar;
-    Number sum = x.squaredNorm() * (-0.5);
+    Number inner(0);
     Eigen::Index p = 0;
     for (int k = 0; k < hidden; ++k) {
       Number a(0);
       for (Eigen::Index i = 0; i < x.size(); ++i) a += x(i) * theta(p++);
       a += theta(p++);
-      sum += tanh(a) * theta(p++);
+      inner += tanh(a) * theta(p++);
+      if (k == 0) inner += a * 0.3;  // a row that has a further use
     }
-    return sum;
+    return Number(x.squaredNorm() * (-0.5) + inner + sm::log_cosh(Number(inner * 0.5)));
   }
 };
 
@@ -174,12 +175,13 @@ struct Functions {
 struct Branches {
   template <class X, class Theta>
   auto operator()(const X& x, const Theta& theta) const {
+    using std::sqrt;
     using Number = typename X::Scalar;
     Number sum = -x.squaredNorm();
     for (Eigen::Index i = 0; i < x.size(); ++i) {
       const Number u = x(i) * theta(i % 2) + Number(0.1f);
       if (u > Number(0.4f)) {
-        sum += u * u * u;
+        sum += u * u * u + sqrt(u);  // not a number where other samples go another way
       } else if (u < Number(-0.3f)) {
         sum -= u * theta(0);
       } else {
@@ -220,6 +222,7 @@ struct Mixed {
       field += q * theta(0) - q * q * 0.1;
       if (i > 0) pair += x(i) * x(i - 1) * theta(1);
     }
+    field += exp(Number((x(0) * theta(0) + x(d - 1) * theta(1) + x(0) * theta(2)) * 0.1));
     const Number both = field * pair * 0.01;
     const Number shared = exp(Number(both * 0.1 - x(0) * theta(2)));
     const Number again = shared * (shared + field) * 0.01;
