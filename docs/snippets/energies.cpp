@@ -125,6 +125,15 @@ void many_points() {
   }
 }
 
+void batches() {
+  const Eigen::Matrix2Xd samples = draw_samples(5000);
+  const auto family = sm::energy_family<2>(DoubleWells{}, Eigen::Vector2d(0, 0));
+  const sm::MiniBatches loss(sm::ScoreMatchingLoss{}, {.size = 250, .seed = 1});
+  const sm::Adam optimizer{.learning_rate = 0.05, .decay = 0.01, .max_iterations = 1000};
+  const auto fit = sm::fit(family, loss, optimizer, samples);
+  expect((fit.parameters - Eigen::Vector2d(1.5, 0.4)).norm() < 0.15, "mini-batches");
+}
+
 void kept_from_recording() {
   const Eigen::RowVectorXd samples = draw_samples(500).row(0);
   const auto spring = [](const auto& x, const auto& theta) {
@@ -143,6 +152,7 @@ void kept_from_recording() {
 int main() {
   first_energy();
   many_points();
+  batches();
   kept_from_recording();
   any_function();
   mixture();

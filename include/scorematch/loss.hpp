@@ -15,6 +15,7 @@
 #include <scorematch/loss/quadratic/weighting.hpp>
 #include <scorematch/loss/sampled/mean_for.hpp>
 #include <scorematch/loss/sampled/mean_of_terms.hpp>
+#include <scorematch/loss/sampled/mini_batches.hpp>
 #include <scorematch/loss/sampled/point_loss.hpp>
 #include <scorematch/loss/sampled/randomized_objective.hpp>
 #include <scorematch/loss/sampled/sample_objective.hpp>

@@ -42,12 +42,15 @@ class PointLoss {
  public:
   using Scalar = typename F::Scalar;
   using Parameters = typename F::Parameters;
+  using Point = P;
 
   PointLoss(F family, P loss)
       : family_(std::move(family)), loss_(std::move(loss)), mean_(family_) {}
 
   Eigen::Index dimension() const { return family_.dimension(); }
   Eigen::Index parameter_count() const { return family_.parameter_count(); }
+  /// What it calls: the loss of one sample of any family.
+  const P& loss() const { return loss_; }
 
   template <SamplesOf<Scalar, F::Dim> X, StartFor<F> Theta>
   Scalar operator()(const X& x, const Theta& theta) const {
