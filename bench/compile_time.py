@@ -1,4 +1,4 @@
-"""What the compiler needs for the umbrella header and for the notebook, beside <Eigen/Dense>.
+"""What the compiler needs for the umbrella header, the notebook and one energy, beside <Eigen/Dense>.
 
 Usage: compile_time.py COMPILER EIGEN_FLAGS [RUNS] [OUTPUT]   such as g++ -I/usr/include/eigen3
 
@@ -30,9 +30,10 @@ def main():
     compiler, eigen = sys.argv[1:3]
     runs = int(sys.argv[3]) if len(sys.argv) > 3 else 9
     output = pathlib.Path(sys.argv[4]) if len(sys.argv) > 4 else None
-    seconds = {"eigen-dense": [], "umbrella": [], "notebook": []}
+    seconds = {"eigen-dense": [], "umbrella": [], "notebook": [], "fit of one energy": []}
     with tempfile.TemporaryDirectory() as directory:
-        sources = {"notebook": ROOT / "examples/notebook.cpp"}
+        sources = {"notebook": ROOT / "examples/notebook.cpp",
+                   "fit of one energy": ROOT / "bench/one_energy.cpp"}
         for name, header in (("eigen-dense", "Eigen/Dense"), ("umbrella", "scorematch/scorematch.hpp")):
             sources[name] = pathlib.Path(directory) / f"{name}.cpp"
             sources[name].write_text(f"#include <{header}>\n")
@@ -49,7 +50,7 @@ def main():
               f"{median / medians['eigen-dense']:.2f} times <Eigen/Dense>")
     if output:
         benchmarks = [{"name": f"compile/{case}/{who}", "cpu_time": value, "time_unit": "s"}
-                      for case in ("umbrella", "notebook")
+                      for case in ("umbrella", "notebook", "fit of one energy")
                       for who, values in (("library", seconds[case]), ("eigen-dense", seconds["eigen-dense"]))
                       for value in values]
         output.write_text(json.dumps({"context": {}, "benchmarks": benchmarks}))

@@ -75,10 +75,15 @@ TARGETS = [
         Target("energy-loss", "energy-layers", "one-layer", {"*": 3.2},
                program=f"energy_loss_bench_{name}", label=label + ", {} beside 10x64"))
 ] + [
-    Target("compile", "compile", "eigen-dense", {"umbrella": 1.35, "notebook": 3},
+    Target("compile", "compile", "eigen-dense", {"umbrella": 1.35, "notebook": 3, "fit of one energy": 6},
            label="compile the {}"),
     Target("peers", "peers", "peer",
-           {"PyTorch, vectorized": 5000, "PyTorch, loop over the samples": 50000}, faster=True, label="{}"),
+           {"PyTorch, vectorized": 5000, "PyTorch, loop over the samples": 50000,
+            "PyTorch, exact loss of energy 2x12": 20, "PyTorch, exact loss of energy 10x12": 20,
+            "PyTorch, exact loss of energy 10x64": 40, "PyTorch, exact loss of energy 10x32x32": 20,
+            "PyTorch, denoising loss of energy 2x12": 5, "PyTorch, denoising loss of energy 10x12": 5,
+            "PyTorch, denoising loss of energy 10x64": 5, "PyTorch, denoising loss of energy 10x32x32": 4},
+           faster=True, label="{}"),
 ]
 
 LIBRARY_SUFFIX = r"(iterations|repeats|min_time|threads):|(real|process|manual)_time$"  # Google Benchmark's

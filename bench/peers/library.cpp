@@ -1,6 +1,7 @@
 // The library's side of the comparison: writes, as JSON, the notebook's samples, what the fits must
 // come to, and the CPU time of each.
 #include "../../examples/data/notebook.hpp"
+#include "energies.hpp"
 
 #include <scorematch/scorematch.hpp>
 
@@ -68,5 +69,11 @@ int main() {
   print("exact_mean", exact.distribution.mean());
   print("exact_covariance", exact.distribution.covariance());
   std::printf("  \"notebook_seconds\": %.9g,\n", seconds(samples, descent, 20));
-  std::printf("  \"exact_seconds\": %.9g\n}\n", seconds(samples, sm::ClosedForm{}, 20000));
+  std::printf("  \"exact_seconds\": %.9g,\n", seconds(samples, sm::ClosedForm{}, 20000));
+  std::printf("  \"energies\": [\n");
+  energies::print<2, 12, false>(",");
+  energies::print<10, 12, false>(",");
+  energies::print<10, 64, false>(",");
+  energies::print<10, 32, true>("");
+  std::printf("  ]\n}\n");
 }

@@ -10,9 +10,17 @@ answer = json.load(open(sys.argv[1], encoding="utf-8"))
 samples = numpy.array(answer["samples"]).reshape(-1, 2)
 
 
+def of_library(name):
+    """The library's answer by its name, or by a path of names; several at the end are an array."""
+    value = answer
+    for part in [name] if isinstance(name, str) else name:
+        value = [value[each] for each in part] if isinstance(part, tuple) else value[part]
+    return value
+
+
 def require(name, values, expected, tolerance=1e-9):
     """A peer that computes something else is no peer."""
-    difference = numpy.max(numpy.abs(numpy.asarray(values) - numpy.asarray(answer[expected])))
+    difference = numpy.max(numpy.abs(numpy.asarray(values) - numpy.asarray(of_library(expected))))
     if not difference <= tolerance:
         sys.exit(f"{name}: {expected} differ from the library's by {difference:.3g}")
 
@@ -25,5 +33,5 @@ def cpu_seconds(work):
 
 
 def report(name, library, seconds):
-    """`library` is the name of the library's time that `seconds` compares with."""
+    """`library` is the name, or path, of the library's time that `seconds` compares with."""
     print(json.dumps({"name": name, "library": library, "seconds": seconds}))

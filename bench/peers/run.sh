@@ -1,5 +1,5 @@
 #!/bin/sh
-# The notebook's fit, and Gaussian fitting, in what people use today, wherever it is installed; what is
+# The notebook's fit, Gaussian fitting, and losses of energies, in what people use today, wherever it is installed; what is
 # not is named and left out. PYTHON chooses the interpreter.
 #
 # Usage: sh bench/peers/run.sh [RESULTS]   RESULTS: where to write peers.json for bench/report.py
@@ -40,6 +40,7 @@ run() {
 }
 run notebook_numpy numpy python3-numpy
 run notebook_torch torch python3-torch
+run energy_torch torch python3-torch
 run gaussian_sklearn sklearn python3-sklearn
 
 "$PYTHON" - "$results" <<'PYTHON'
@@ -54,7 +55,9 @@ for path in sorted(directory.glob("library-*.json")):
     preset = path.stem.removeprefix("library-")
     benchmarks = []
     for peer in peers:
-        ours = library[peer["library"]]
+        ours = library
+        for name in [peer["library"]] if isinstance(peer["library"], str) else peer["library"]:
+            ours = ours[name]
         print(f"{preset}  {peer['name']}: {peer['seconds']:.3g} s, the library {ours * 1e6:.3g} us, "
               f"{peer['seconds'] / ours:.0f} times")
         for who, seconds in (("library", ours), ("peer", peer["seconds"])):
