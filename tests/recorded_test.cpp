@@ -232,6 +232,110 @@ struct Mixed {
 
 }  // namespace
 
+// A user's own function, for whatever the library's functions take.
+template <sm::Differentiable Number>
+Number soft(const Number& x) {
+  using std::sqrt;
+  return sqrt(1 + x * x);
+}
+
+// What once went wrong, each found by a reader: linear energies, layers whose jets are sparse or
+// inputs of one another, numbers that are not used, what is not finite on a side that is not taken.
+struct Awkward {
+  int which;
+
+  template <class X, class Theta>
+  auto operator()(const X& x, const Theta& theta) const {
+    using std::abs;
+    using std::exp;
+    using std::pow;
+    using std::sqrt;
+    using std::tanh;
+    using Number = typename X::Scalar;
+    using Column = Eigen::Matrix<Number, Eigen::Dynamic, 1>;
+    const Eigen::Index d = x.size(), last = d - 1;
+    Number sum = -x.squaredNorm() / 2;
+    switch (which) {
+      case 0: return Number(-theta(0) * x(0));
+      case 1: return Number(x(last));
+      case 2: return Number(3);
+      case 3: return Number(theta(0) * theta(1));
+      case 4: return Number(x(0) * x(last));
+      case 5:
+      case 6: {  // a layer of a layer's sums, in the order they were made or reversed
+        Column first(5), second(5);
+        for (int k = 0; k < 5; ++k) first(k) = tanh(Number(x.sum() * theta(k % 3) + 0.1 * k));
+        for (int j = 0; j < 5; ++j) {
+          second(j) = Number(0);
+          for (int k = 0; k < 5; ++k) second(j) += first(k) * theta((j + k) % 3);
+          sum += tanh(second(j)) * 0.1;
+        }
+        for (int j = 0; j < 5; ++j) {
+          Number a(0);
+          for (int k = 0; k < 5; ++k) {
+            a += second(which == 5 ? k : 4 - k) * (theta(j % 3) + 0.3 * k);
+          }
+          sum += tanh(a) * theta(1);
+        }
+        return sum;
+      }
+      case 7: {  // a layer of functions of one coordinate each
+        if (theta(0) > 0) {
+          for (int k = 0; k < 3; ++k) sum += tanh(Number(x.sum() * theta(k) + k)) * theta(k);
+        }
+        Column first(5);
+        for (int k = 0; k < 5; ++k) first(k) = tanh(Number(x((2 * k) % d) * theta(k % 3)));
+        for (int j = 0; j < 5; ++j) {
+          Number a(0);
+          for (int k = 0; k < 5; ++k) a += first(k) * theta((j + 2 * k) % 3);
+          sum += tanh(a) * theta(j % 3);
+        }
+        return sum;
+      }
+      case 8: {  // on the very boundary, by another rounding
+        if (x(0) - 0.4 - 0.1 < 0) sum += x(0) * x(0) * x(0) * theta(1);
+        return sum;
+      }
+      case 9: {  // a root that is used where it is real
+        const Number u = x(0) * theta(0);
+        const Number root = sqrt(u) * sqrt(u);
+        if (u > 0) sum += root;
+        return sum;
+      }
+      case 10: {  // used in a comparison alone
+        const Number root = sqrt(x(0)) + x(last) * theta(1);
+        if (root < 0.1) sum += x(0) * x(0) * theta(2);
+        return sum;
+      }
+      case 11: {  // without overflow, also in a layer
+        Column v(3);
+        for (int k = 0; k < 3; ++k) v(k) = x(0) * theta(k) + 900 + k;
+        const Number l = sm::logsumexp(v);
+        for (int j = 0; j < 5; ++j) {
+          Number a = l - 900;
+          a = l + v(0) * theta(j % 3) + x(last) * theta(2) - v(0) * theta(j % 3) - 902;
+          sum += tanh(a);
+        }
+        return sum;
+      }
+      case 12: return Number(sum + pow(x(0), Number(2.0)) * theta(0) + pow(Number(2), x(last)));
+      case 13: return Number(sum + pow(theta(0), typename Theta::Scalar(2.0)) * x(0));
+      case 14: {
+        const Number root = sqrt(x(0) * theta(0)) * 0.1;
+        return Number(sum + (sm::max)(Number(x(last) * x(last) + 0.1), Number(root - 10)) * x(0));
+      }
+      case 15: return Number(sum + pow(x(0) * x(0), theta(0) * theta(0) + 1.5) * theta(1));
+      case 16: return Number(sum + soft(Number(x(0) * theta(0))) * soft(x(last)) * theta(1));
+      default: {  // sums that begin alike
+        Number base(0);
+        for (int k = 0; k < 6; ++k) base += tanh(Number(x.sum() * theta(k % 3) + k));
+        for (int k = 0; k < 4; ++k) sum += exp(Number((base - x(0) * theta(k % 3)) * 0.1));
+        return Number(sum + base * theta(0));
+      }
+    }
+  }
+};
+
 constexpr int any = Eigen::Dynamic;
 
 TEST_CASE("a recorded energy has the loss and gradient of dual numbers") {
@@ -278,6 +382,56 @@ TEST_CASE("a recorded energy has the loss and gradient of dual numbers") {
     check_energy<any, any, float, Losses::plain>(TwoLayers{6}, 3, TwoLayers::count(3, 6), 17, 1,
                                                  2e-5);
   }
+}
+
+TEST_CASE("energies at awkward places") {
+  const auto check = [](const Awkward& energy, const Eigen::MatrixXd& samples,
+                        const Eigen::Vector3d& theta, bool smooth) {
+    CAPTURE(energy.which);
+    CAPTURE(samples.rows());
+    const sm::EnergyFamily<double, any, 3, Awkward> recorded(energy, theta, samples.rows());
+    const sm::EnergyFamily<double, any, 3, sm::NotRecorded<Awkward>> plain(sm::not_recorded(energy),
+                                                                           theta, samples.rows());
+    const sm::ScoreMatchingLoss loss;
+    auto summary = loss.summary(recorded);
+    summary.add(samples);
+    auto objective = loss.objective(recorded, summary);
+    auto reference = loss.objective(plain, summary);
+    Eigen::Vector3d gradient, expected;
+    const double wanted = reference(theta, expected);
+    const double value = objective(theta, gradient);
+    CHECK(objective(theta, gradient) == value);  // whatever was there before
+    CHECK(value == doctest::Approx(wanted).epsilon(1e-12));
+    if (smooth) CHECK((gradient - expected).norm() <= 1e-12 * (1 + expected.norm()));
+    CHECK_FALSE(gradient.hasNaN());
+  };
+  std::mt19937 random(4);
+  std::normal_distribution<double> normal;
+  for (int which = 0; which <= 17; ++which) {
+    for (const int d : {1, 2, 5, 11}) {
+      for (const Eigen::Index n : {1, 20}) {
+        const Eigen::Vector3d theta(0.8, -0.6, 0.5);
+        const Eigen::MatrixXd samples =
+            Eigen::MatrixXd::NullaryExpr(d, n, [&] { return normal(random); });
+        if (which == 10 || which == 14) {
+          check({which}, samples.cwiseAbs(), theta, true);
+        } else {
+          check({which}, samples, theta, true);
+        }
+      }
+    }
+  }
+  check({8}, Eigen::MatrixXd::Constant(1, 1, 0.5), {0.8, -0.6, 0.5}, true);
+  check({7}, Eigen::MatrixXd::Constant(5, 3, 0.7), {-0.8, -0.6, 0.5}, true);
+  check({13}, Eigen::MatrixXd::Constant(1, 2, 0.7), {-0.8, -0.6, 0.5}, true);
+  check({15}, Eigen::RowVector3d(0, 1, 2), {0.8, -0.6, 0.5}, true);
+  // The side that a maximum does not take is not finite: the value is that of the other.
+  Eigen::RowVector3d sides(-0.3, 0.5, 1);
+  const sm::EnergyFamily<double, any, 3, Awkward> family(Awkward{14}, Eigen::Vector3d(0.8, 1, 1),
+                                                         1);
+  auto summary = sm::ScoreMatchingLoss().summary(family);
+  summary.add(sides);
+  CHECK(std::isfinite(sm::ScoreMatchingLoss().objective(family, summary)(family.start())));
 }
 
 TEST_CASE("the score of a fitted energy at many points at once") {

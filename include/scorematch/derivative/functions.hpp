@@ -17,10 +17,10 @@
 
 namespace scorematch {
 
-/// What the library's own functions take: a plain floating-point number, or one that carries
-/// derivatives.
+/// What the library's own functions take: a plain floating-point number, one that carries
+/// derivatives, or one that writes down what is done with it (`Recorded`).
 template <class X>
-concept Differentiable = std::floating_point<X> || ForwardNumber<X>;
+concept Differentiable = std::floating_point<X> || ForwardNumber<X> || detail::RecordedNumber<X>;
 
 // --- functions of the standard library: call them as `using std::exp; exp(x)` --------------------
 

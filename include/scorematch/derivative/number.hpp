@@ -29,6 +29,13 @@ template <class X>
 concept ForwardNumber = requires { typename X::Inner; } &&
                         std::derived_from<X, detail::ForwardOperators<X, typename X::Inner>>;
 
+namespace detail {
+template <class X>
+inline constexpr bool is_recorded = false;
+template <class X>
+concept RecordedNumber = is_recorded<X>;
+}  // namespace detail
+
 /// What may stand for a constant beside a number whose Inner is T: plain arithmetic, T itself, or
 /// what T is made of.
 template <class C, class T>

@@ -160,7 +160,9 @@ class UnnormalizedDensity {
           const auto& shape = recording.program().shape();
           Eigen::Matrix<Scalar, Eigen::Dynamic, 1, 0, Recorder::width + 2, 1> jet(shape.size());
           for (int b = 0; b < shape.blocks; ++b) {
-            if (b > 0) machine.forward(b, Recorder::lowest(Recorder::lanes));
+            if (b > 0)
+              machine.forward(b, Recorder::lowest(Recorder::lanes),
+                              Recorder::lowest(Recorder::lanes));
             const Eigen::Index first = Eigen::Index(b) * Recorder::width;
             const Eigen::Index left = dimension() - first;
             const Eigen::Index size = left < Recorder::width ? left : Eigen::Index(Recorder::width);

@@ -95,9 +95,10 @@ class Program {
     Id last = 0;
     Id offset = none;  // sum
     Id uses = 0;
-    Id mask = none;   // where its masks are, one for each block
-    Id layer = none;  // the layer that it is an input of
-    Id slot = none;   // linear: value; composed: phi, its derivatives, and |gradient|^2 beneath phi
+    Id mask = none;       // where its masks are, one for each block
+    Id layer = none;      // the layer that it is an input of
+    bool output = false;  // of a layer
+    Id slot = none;  // linear: value; composed: phi, its derivatives, and |gradient|^2 beneath phi
     Id jet = none;
     Id adjoint = none;       // of the jet
     Id slot_adjoint = none;  // linear: of the value
@@ -203,8 +204,8 @@ class Program {
   std::vector<T> leader;                // the sample that decides
   std::vector<std::pair<Id, Id>> sums;  // ranges of adjoints that a pack begins with at zero
   std::vector<std::pair<Id, Id>> sums_of_jets;  // and each further block of it
-  Id slots = 0;
-  Id adjoints = 0;
+  Id value_count = 0;
+  Id adjoint_count = 0;
   Id result = none;
 
   const JetShape& shape() const { return shape_; }
@@ -237,7 +238,7 @@ class Program {
     layers.clear();
     outputs.clear();
     coefficients.clear();
-    slots = adjoints = 0;
+    value_count = adjoint_count = 0;
     result = none;
     place_.assign(std::size_t(shape.dimension), none);
     for (Id i = 0; i < Id(shape.dimension); ++i) {  // node i is coordinate i
@@ -280,7 +281,11 @@ class Program {
 
   // base + coefficient term; base may be none, term none (the coefficient alone), both nodes.
   Id link(Id base, Id term, Id coefficient) {
-    links_.push_back({base, term, coefficient, none});
+    if (base != none) {
+      if (links_[base].extended) placed(base);  // two sums begin with this one: not a copy in each
+      links_[base].extended = true;
+    }
+    links_.push_back({base, term, coefficient, none, false});
     return Id(links_.size() - 1);
   }
 
@@ -351,8 +356,13 @@ class Program {
   // The program ends with this node: finds layers, forms what is used more than once, and gives
   // everything its place.
   void finish(Id node) {
-    if (!is_jet(nodes[node].kind)) node = placed(link(none, node, one));
+    if (nodes[node].kind == Kind::linear) {
+      nodes[node].formed = true;
+    } else if (!is_jet(nodes[node].kind)) {
+      node = placed(link(none, node, one));
+    }
     result = node;
+    forget_unused();
     find_layers();
     for (Node& n : nodes) {
       if (n.kind == Kind::composed && n.uses > 1) n.formed = true;
@@ -365,7 +375,7 @@ class Program {
       if (n.single) nodes[n.a].single = true;
     }
     insert_forms();
-    slots = Id(rows.size());
+    value_count = Id(rows.size());
     gather_ridges();
     for (const Layer& layer : layers) place_layer(layer);
     for (Node& n : nodes) place(n);
@@ -395,6 +405,7 @@ class Program {
     Id term;
     Id coefficient;
     Id node;
+    bool extended;  // by another
   };
 
   std::size_t blocks() const { return std::size_t(shape_.blocks); }
@@ -499,7 +510,7 @@ class Program {
     for (Id k = last; k != none;) {
       const Link& at = links_[k];
       if (at.node != none) {
-        chain_.push_back({none, at.node, one, none});
+        chain_.push_back({none, at.node, one, none, false});
         break;
       }
       chain_.push_back(at);
@@ -564,6 +575,23 @@ class Program {
 
   static constexpr Id least_layer = 4;
 
+  // What the result does not depend on has no derivatives: not zero times what may not be finite.
+  void forget_unused() {
+    used_.assign(nodes.size(), false);
+    used_[result] = true;
+    for (Id id = Id(nodes.size()); id-- > 0;) {
+      Node& n = nodes[id];
+      if (!used_[id]) {
+        n.depends = false;
+        continue;
+      }
+      if (n.kind == Kind::peak) continue;
+      if (n.a != none) used_[n.a] = true;
+      if (n.b != none) used_[n.b] = true;
+      for (Id t = n.first; t < n.last; ++t) used_[terms[t].node] = true;
+    }
+  }
+
   // Sums over the same terms become a layer, where the first of them stood.
   void find_layers() {
     alike_.clear();
@@ -579,7 +607,7 @@ class Program {
     for (std::size_t k = 0; k < alike_.size();) {
       std::size_t end = k + 1;
       while (end < alike_.size() && same_terms(alike_[k], alike_[end])) ++end;
-      if (end - k >= least_layer && may_be_layer(nodes[steps[alike_[k].second].node])) {
+      if (end - k >= least_layer && may_be_layer(k, end)) {
         make_layer(k, end);
       }
       k = end;
@@ -594,13 +622,19 @@ class Program {
                       terms.begin() + b.last,
                       [](const Term& s, const Term& t) { return s.node == t.node; });
   }
-  // No term twice, and none that another layer has.
-  bool may_be_layer(const Node& n) {
+  // Jets of which every entry is written, each once, and no input of a layer an output of another:
+  // both follow one another in memory.
+  bool may_be_layer(std::size_t begin, std::size_t end) {
+    for (std::size_t k = begin; k < end; ++k) {
+      if (nodes[steps[alike_[k].second].node].layer != none) return false;
+    }
+    const Node& n = nodes[steps[alike_[begin].second].node];
     bool free = true;
     Id t = n.first;
     for (; t < n.last && free; ++t) {
-      free = nodes[terms[t].node].layer == none;
-      nodes[terms[t].node].layer = Id(layers.size());
+      Node& input = nodes[terms[t].node];
+      free = input.layer == none && !input.output && input.dense && input.kind != Kind::peak;
+      if (free) input.layer = Id(layers.size());
     }
     if (free) return true;
     for (Id k = n.first; k + 1 < t; ++k) nodes[terms[k].node].layer = none;
@@ -612,6 +646,7 @@ class Program {
     for (std::size_t k = begin; k < end; ++k) {
       Step& step = steps[alike_[k].second];
       outputs.push_back(step.node);
+      nodes[step.node].output = true;
       step.node = none;
     }
     layer.last = Id(outputs.size());
@@ -650,9 +685,9 @@ class Program {
     Id first = 0;
     for (Ridges& group : ridges) {
       group.first = first;
-      group.phi = slots;
+      group.phi = value_count;
       first += group.count;
-      slots += group.count * composed_size;
+      value_count += group.count * composed_size;
       group.count = 0;
     }
     ridge_rows.resize(first);
@@ -682,28 +717,28 @@ class Program {
   }
   void place_jet(Node& n) {
     if (n.jet != none) return;
-    n.jet = slots;
-    n.adjoint = adjoints;
-    slots += Id(shape_.size());
-    adjoints += Id(shape_.size());
+    n.jet = value_count;
+    n.adjoint = adjoint_count;
+    value_count += Id(shape_.size());
+    adjoint_count += Id(shape_.size());
   }
   void place(Node& n) {
     if (has_jet(n)) place_jet(n);
     switch (n.kind) {
       case Kind::linear:
         n.slot = n.row;
-        n.slot_adjoint = adjoints++;
+        n.slot_adjoint = adjoint_count++;
         break;
       case Kind::composed:
         if (n.slot != none) break;
-        n.slot = slots;
-        slots += composed_size;
+        n.slot = value_count;
+        value_count += composed_size;
         break;
       case Kind::binary:
-        n.slot = slots;
-        slots += Id(partials);
+        n.slot = value_count;
+        value_count += Id(partials);
         break;
-      case Kind::peak: n.slot = slots++; break;
+      case Kind::peak: n.slot = value_count++; break;
       default: break;
     }
   }
@@ -812,6 +847,7 @@ class Program {
   std::vector<Id> place_;      // of a coordinate in touched_
   std::vector<std::pair<std::uint64_t, std::size_t>> alike_;  // hash of the terms, and step
   std::vector<Step> draft_;
+  std::vector<bool> used_;
   std::vector<Term> sorted_;
 };
 

@@ -108,7 +108,10 @@ class Recorded {
     detail::Program<T>& program = *(x.program_ ? x.program_ : y.program_);
     if (!x.of_sample() && !y.of_sample()) {
       using Number = Dual<T, 2>;
-      const Number both = phi(Number::variable(x.at_leader_, 0), Number::variable(y.at_leader_, 1));
+      const auto number = [](const Recorded& z, int index) {
+        return z.program_ ? Number::variable(z.at_leader_, index) : Number(z.at_leader_);
+      };
+      const Number both = phi(number(x, 0), number(y, 1));
       return of_uniform(program, program.made_of(both.value, x.uniform(program), both.gradient[0],
                                                  y.uniform(program), both.gradient[1]));
     }
@@ -142,6 +145,8 @@ class Recorded {
   static Recorded parameter(detail::Program<T>& program, Eigen::Index k) {
     return of_uniform(program, Id(k) + 1);
   }
+  bool is_constant() const { return kind() == Kind::constant; }
+  T at_leader() const { return at_leader_; }
   /// Ends the program with this number.
   void finish(detail::Program<T>& program) const { program.finish(as_node(program)); }
 
@@ -256,8 +261,6 @@ class Recorded {
 };
 
 namespace detail {
-template <class X>
-inline constexpr bool is_recorded = false;
 template <class T>
 inline constexpr bool is_recorded<Recorded<T>> = true;
 }  // namespace detail
@@ -441,9 +444,11 @@ SCOREMATCH_RECORDED(hypot)
 SCOREMATCH_RECORDED(atan2)
 #undef SCOREMATCH_RECORDED
 
-/// x^y for x > 0; for x = 0 where y > 0.
+/// x^y for x > 0; for x = 0 where y > 0, and for x < 0 where y is constant and a whole number.
 template <class T>
 Recorded<T> pow(const Recorded<T>& x, const Recorded<T>& y) {
+  if (y.is_constant()) return pow(x, y.at_leader());
+  if (x.is_constant()) return pow(x.at_leader(), y);
   return Recorded<T>::map(
       [](const auto& a, const auto& b) {
         using std::pow;
@@ -496,7 +501,8 @@ Recorded<T> fma(const A& a, const B& b, const C& c) {
 /// log of the sum of exp over the entries of a vector, without overflow; the empty sum gives
 /// -infinity.
 template <DenseExpression Vector>
-  requires detail::is_recorded<typename Vector::Scalar>
+  requires Differentiable<typename Vector::Scalar> &&
+           detail::RecordedNumber<typename Vector::Scalar>
 typename Vector::Scalar logsumexp(const Vector& vector) {
   using X = typename Vector::Scalar;
   const auto& entries = vector.eval();

@@ -79,8 +79,8 @@ class Recording {
       }
       if (begin == first) record(theta, function);
       Live live = lowest(int(some));
-      Live agree = machine_.forward(0, live);
-      if (begin == first) agree |= 1;  // the leader, whose numbers packs may round otherwise
+      // The leader stays, whose numbers packs may round otherwise.
+      const Live agree = machine_.forward(0, live, begin == first ? 1 : 0);
       if (agree != live) {
         for (std::size_t k = 0; k < some; ++k) {
           if ((agree >> k & 1) == 0) later_.push_back(term_[k]);
@@ -104,7 +104,7 @@ class Recording {
       term_[std::size_t(k)] = term;
       fill(term, k);
     }
-    machine_.forward(0, lowest(lanes));
+    machine_.forward(0, lowest(lanes), lowest(lanes));
   }
 
   template <class Theta, class Function>

@@ -69,8 +69,8 @@ class Replay {
   // For a program that has been finished: sums of derivatives are zero.
   void begin(const Program<T>& program) {
     program_ = &program;
-    if (value_.size() < program.slots) value_.resize(program.slots);
-    if (adjoint_.size() < program.adjoints) adjoint_.resize(program.adjoints, P(T(0)));
+    if (value_.size() < program.value_count) value_.resize(program.value_count);
+    if (adjoint_.size() < program.adjoint_count) adjoint_.resize(program.adjoint_count, P(T(0)));
     uniform_sum_.assign(program.uniforms.size(), P(T(0)));
     weight_sum_.assign(program.weights.size(), P(T(0)));
     norm_sum_.assign(program.square_norms.size(), P(T(0)));
@@ -80,8 +80,9 @@ class Replay {
     if (program.shape().blocks == 1) keep_norms();
   }
 
-  // The lanes of `live` for which every comparison comes out as it did for the leader.
-  Live forward(int block, Live live) {
+  // The lanes of `live` for which every comparison comes out as it did for the leader, and those of
+  // `kept` in any case.
+  Live forward(int block, Live live, Live kept) {
     set_block(block);
     for (const Row& row : program_->rows) linear(row);
     for (const auto& group : program_->ridges) compose(group);
@@ -97,7 +98,7 @@ class Replay {
         case Op::peak: peak(node(step)); break;
         case Op::layer: layer(program_->layers[step.node]); break;
         case Op::guard:
-          live &= agreeing(step);
+          live = (live & agreeing(step)) | kept;
           if (live == 0) return live;
           break;
       }
@@ -149,7 +150,8 @@ class Replay {
     }
     if (!last) return;
     for (const Row& row : program_->rows) {
-      if (row.depends && !program_->nodes[row.node].single) linear_back(row);
+      const Node& n = program_->nodes[row.node];
+      if (n.depends && !n.single) linear_back(row);
     }
   }
 
@@ -542,6 +544,13 @@ class Replay {
     }
   }
 
+  // A product that is zero where a factor is: the other may not be finite, such as a derivative by
+  // what does not move, or the side that a maximum does not take.
+  static P times(const P& a, const P& b) {
+    const P zero(T(0));
+    return select((a == zero) | (b == zero), zero, a * b);
+  }
+
   void binary(const Node& n) {
     const Node &a = program_->nodes[n.a], &b = program_->nodes[n.b];
     const P *const u = &value_[a.jet], *const w = &value_[b.jet];
@@ -551,7 +560,7 @@ class Replay {
     to[0] = phi[of_value];
     P aa(T(0)), ab(T(0)), bb(T(0));
     with_pair(n, a, b, [&](auto i, const P& ga, const P& gb) SCOREMATCH_INLINE {
-      to[gradient + Id(i)] = phi[of_a] * ga + phi[of_b] * gb;
+      to[gradient + Id(i)] = times(phi[of_a], ga) + times(phi[of_b], gb);
       if constexpr (second) {
         const P ma = this->measured(i, ga), mb = this->measured(i, gb);
         aa += ma * ga;
@@ -560,8 +569,8 @@ class Replay {
       }
     });
     if constexpr (second) {
-      to[1] = phi[of_a] * u[1] + phi[of_b] * w[1] + phi[of_aa] * aa + phi[of_bb] * bb +
-              P(T(2)) * phi[of_ab] * ab;
+      to[1] = times(phi[of_a], u[1]) + times(phi[of_b], w[1]) + times(phi[of_aa], aa) +
+              times(phi[of_bb], bb) + P(T(2)) * times(phi[of_ab], ab);
     }
   }
 
@@ -810,15 +819,15 @@ class Replay {
       const P s = from[gradient + Id(i)];
       along_a += s * ga;
       along_b += s * gb;
-      P add_a = phi[of_a] * s, add_b = phi[of_b] * s;
+      P add_a = times(phi[of_a], s), add_b = times(phi[of_b], s);
       if constexpr (second) {
         const P ma = this->measured(i, ga), mb = this->measured(i, gb);
         aa += ma * ga;
         ab += ma * gb;
         bb += mb * gb;
         const P twice = sl + sl;
-        add_a += twice * (phi[of_aa] * ma + phi[of_ab] * mb);
-        add_b += twice * (phi[of_ab] * ma + phi[of_bb] * mb);
+        add_a += times(twice, times(phi[of_aa], ma) + times(phi[of_ab], mb));
+        add_b += times(twice, times(phi[of_ab], ma) + times(phi[of_bb], mb));
       }
       to_a[gradient + Id(i)] += add_a;
       to_b[gradient + Id(i)] += add_b;
@@ -827,13 +836,15 @@ class Replay {
       along_a += sl * u[1];
       along_b += sl * w[1];
     }
-    P by_a = from[0] * phi[of_a] + along_a * phi[of_aa] + along_b * phi[of_ab];
-    P by_b = from[0] * phi[of_b] + along_a * phi[of_ab] + along_b * phi[of_bb];
+    P by_a = times(phi[of_a], from[0]) + times(phi[of_aa], along_a) + times(phi[of_ab], along_b);
+    P by_b = times(phi[of_b], from[0]) + times(phi[of_ab], along_a) + times(phi[of_bb], along_b);
     if constexpr (second) {
-      by_a += sl * (phi[of_aaa] * aa + P(T(2)) * phi[of_aab] * ab + phi[of_abb] * bb);
-      by_b += sl * (phi[of_aab] * aa + P(T(2)) * phi[of_abb] * ab + phi[of_bbb] * bb);
-      to_a[1] += sl * phi[of_a];
-      to_b[1] += sl * phi[of_b];
+      by_a += times(phi[of_aaa], sl * aa) + P(T(2)) * times(phi[of_aab], sl * ab) +
+              times(phi[of_abb], sl * bb);
+      by_b += times(phi[of_aab], sl * aa) + P(T(2)) * times(phi[of_abb], sl * ab) +
+              times(phi[of_bbb], sl * bb);
+      to_a[1] += times(phi[of_a], sl);
+      to_b[1] += times(phi[of_b], sl);
     }
     to_a[0] += by_a;
     to_b[0] += by_b;

@@ -53,12 +53,12 @@ class RecordedMean {
     weigh(count, weight);
     gradient_.setZero(theta.size());
     run(family, point, theta, &gradient_, load);
-    const T loss = finite_or_infinity(sum() / total);
+    T loss = finite_or_infinity(sum() / total);
     if (loss < infinity()) {
       gradient = (gradient_ / total).template cast<T>();
-    } else {
-      gradient.setConstant(theta.size(), infinity());
+      if (!gradient.allFinite()) loss = infinity();  // an edge as well
     }
+    if (!(loss < infinity())) gradient.setConstant(theta.size(), infinity());
     return loss;
   }
 
@@ -191,7 +191,7 @@ class RecordedMean {
     P loss(T(0));
     const JetShape& shape = recording_.program().shape();
     for (int block = 0; block < shape.blocks; ++block) {
-      if (block > 0) machine.forward(block, Recorder::lowest(lanes));
+      if (block > 0) machine.forward(block, Recorder::lowest(lanes), Recorder::lowest(lanes));
       P* const adjoint = with_gradient ? machine.result_adjoint(block) : unused_;
       const Eigen::Index first = Eigen::Index(block) * width;
       const Eigen::Index all = order == SecondOrder::along ? 1 : shape.dimension;
