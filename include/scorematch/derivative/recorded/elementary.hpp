@@ -210,9 +210,9 @@ struct LogCosh {
     const P size = select(v < P(T(0)), -v, v);
     P e, less;
     exp_below_zero(-size, e, less);
-    const P near = log1p(less * less / (e + e));  // of cosh v - 1
-    const P far = size + log1p(e * e) - P(std::numbers::ln2_v<T>);
-    phi[0] = select(size < P(T(1)), near, far);
+    const P small_part = log1p(less * less / (e + e));  // of cosh v - 1
+    const P large_part = size + log1p(e * e) - P(std::numbers::ln2_v<T>);
+    phi[0] = select(size < P(T(1)), small_part, large_part);
     tanh_and_slope(v, phi[1], phi[2]);
     phi[3] = P(T(-2)) * (phi[1] * phi[2]);
   }

@@ -117,15 +117,15 @@ class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, 
         see_from(first);
         draw_vectors();
       }
-      const auto require = [this](Eigen::Index k, Scalar loss) {
+      const auto refuse_infinite = [this](Eigen::Index k, Scalar loss) {
         detail::require_finite_loss(loss, samples_.samples(), this->column_of(k));
       };
       if constexpr (detail::recorded<F, Point>) {
-        mean_.each(family_, point_, theta, terms(), load(), require);
+        mean_.each(family_, point_, theta, terms(), load(), refuse_infinite);
       } else {
         const auto loss = term();
         for (Eigen::Index k = 0; k < terms(); ++k) {
-          require(k, static_cast<Scalar>(loss(k, theta)));
+          refuse_infinite(k, static_cast<Scalar>(loss(k, theta)));
         }
       }
     }
