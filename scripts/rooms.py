@@ -13,6 +13,7 @@ import argparse
 import pathlib
 import re
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = ROOT / "include" / "scorematch"
@@ -141,7 +142,8 @@ def draw():
                     arrows[target] = arrows.get(target, 0) + 1
         backward += sum(order.index(target) > order.index(room) for target in arrows)
         to = ", ".join(f"{target} {arrows[target]}" for target in order if target in arrows)
-        print(f"{room + '/':<{width}} {len(own):>2} -> {to}".rstrip(" ->"))
+        line = f"{room + '/':<{width}} {len(own):>2} -> {to}".rstrip(" ->")
+        print(textwrap.fill(line, 96, subsequent_indent=" " * (width + 7), break_on_hyphens=False))
     print(f"\n{backward} arrows point down the list")
 
 
