@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <scorematch/core/require.hpp>
+
 namespace scorematch::detail {
 
 // What is asked of the second derivatives in x beside the gradient: nothing; the Laplacian;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <scorematch/core/require.hpp>
 #include <scorematch/core/vector_register.hpp>
 
 #include <utility>
