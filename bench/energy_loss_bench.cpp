@@ -174,7 +174,7 @@ class ByHand {
 
   double operator()(const Theta& theta, Theta& gradient) {
     std::fill(sums_.begin(), sums_.end(), P(0));
-    double norms[Hidden];
+    double norms[std::size_t(Hidden)];
     for (int k = 0; k < Hidden; ++k) {
       norms[k] = theta.template segment<Dim>(k * (Dim + 2)).squaredNorm();
     }

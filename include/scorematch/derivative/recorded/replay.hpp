@@ -746,7 +746,7 @@ class Replay {
           if constexpr (second && !Gradient::row) by_base[1] += sl * slope;
         }
         const P twice = bend + bend;
-        g.each([&](auto i, const P& entry, P& sum) SCOREMATCH_INLINE {
+        g.each([&](auto i, [[maybe_unused]] const P& entry, P& sum) SCOREMATCH_INLINE {
           P add = slope * s[i];
           if constexpr (single) add += by_value * x_[std::size_t(i)];
           if constexpr (second && !(order == SecondOrder::laplacian && Gradient::row)) {
