@@ -223,11 +223,12 @@ class Recorded {
 
   static Recorded product(const Recorded& x, const Recorded& y) {
     const T at = x.at_leader_ * y.at_leader_;
-    if (!x.program_ && !y.program_) return Recorded(at);
+    detail::Program<T>* const either = x.program_ ? x.program_ : y.program_;
+    if (!either) return Recorded(at);
     if ((!x.program_ && x.at_leader_ == T(0)) || (!y.program_ && y.at_leader_ == T(0))) {
       return Recorded();
     }
-    detail::Program<T>& program = *(x.program_ ? x.program_ : y.program_);
+    detail::Program<T>& program = *either;
     if (!x.of_sample() && !y.of_sample()) {
       return of_uniform(program, program.times(x.uniform(program), y.uniform(program)));
     }

@@ -54,7 +54,7 @@ class Replay {
   // Places for the samples: x(i) of coordinate i, and beside(i), which is h_i where `weighted`, the
   // direction where `along`, and else what the loss likes.
   void reserve(Eigen::Index dimension, int beside) {
-    padded_ = std::size_t((dimension + padding - 1) / padding * padding);
+    padded_ = std::size_t((dimension + width - 1) / width * width);
     x_.assign(padded_, P(T(0)));
     beside_.assign(padded_ * std::size_t(beside), P(T(0)));
   }
@@ -207,7 +207,6 @@ class Replay {
   using Relation = typename Program<T>::Relation;
   using Layer = typename Program<T>::Layer;
 
-  static constexpr int padding = order == SecondOrder::along ? 1 : width;
   static constexpr Id jet_size = gradient + Id(width);
 
   const Node& node(const Step& step) const { return program_->nodes[step.node]; }
