@@ -326,6 +326,20 @@ struct Awkward {
       }
       case 15: return Number(sum + pow(x(0) * x(0), theta(0) * theta(0) + 1.5) * theta(1));
       case 16: return Number(sum + soft(Number(x(0) * theta(0))) * soft(x(last)) * theta(1));
+      case 18: {  // sums of a layer that the result does not depend on, or did before
+        Column first(5);
+        for (int k = 0; k < 5; ++k) first(k) = tanh(Number(x.sum() * theta(k % 3) + 0.1 * k));
+        for (int j = 0; j < 6; ++j) {
+          Number a(0);
+          for (int k = 0; k < 5; ++k) a += first(k) * theta((j + 2 * k) % 3);
+          if (j < 4 || theta(0) < 0) {
+            sum += tanh(a) * theta(j % 3);
+          } else if (a > 1000) {
+            sum += a;
+          }
+        }
+        return sum;
+      }
       default: {  // sums that begin alike
         Number base(0);
         for (int k = 0; k < 6; ++k) base += tanh(Number(x.sum() * theta(k % 3) + k));
@@ -398,6 +412,7 @@ TEST_CASE("energies at awkward places") {
     auto objective = loss.objective(recorded, summary);
     auto reference = loss.objective(plain, summary);
     Eigen::Vector3d gradient, expected;
+    objective(-theta, gradient);  // another program, where theta decides a branch
     const double wanted = reference(theta, expected);
     const double value = objective(theta, gradient);
     CHECK(objective(theta, gradient) == value);  // whatever was there before
@@ -407,7 +422,7 @@ TEST_CASE("energies at awkward places") {
   };
   std::mt19937 random(4);
   std::normal_distribution<double> normal;
-  for (int which = 0; which <= 17; ++which) {
+  for (int which = 0; which <= 18; ++which) {
     for (const int d : {1, 2, 5, 11}) {
       for (const Eigen::Index n : {1, 20}) {
         const Eigen::Vector3d theta(0.8, -0.6, 0.5);

@@ -60,10 +60,11 @@ struct JetShape {
 // A program of nodes. A number of theta alone is a *uniform*: known while the program is written,
 // with a tape of its own for the derivatives. What depends on the sample is a node:
 //
-//   linear    sum_i u_i x_i + u, kept as a row of uniforms: its gradient is the same for all
-//   samples composed  phi(linear or jet): phi and its derivatives are kept, its gradient is not sum
-//   sum_k u_k node_k + u: a jet, which is value, second-order part and gradient product, binary of
-//   two jets: a jet peak      the largest of some values, taken as a constant
+// - linear: sum_i u_i x_i + u, kept as a row of uniforms; its gradient is the same for all samples.
+// - composed: phi(linear or jet); phi and its derivatives are kept, its gradient is not.
+// - sum: sum_k u_k node_k + u; a jet, which is value, second-order part and gradient.
+// - product, binary: of two jets; a jet.
+// - peak: the largest of some values, taken as a constant.
 //
 // A sum is kept as a chain of links while it grows, and becomes a node where it is used. Every
 // number is also known at one sample, the leader, which decides comparisons; a *guard* in the
@@ -823,7 +824,8 @@ class Program {
     };
     const Id gradient = Id(shape_.size() - shape_.width);
     for (const Node& n : nodes) {
-      if (!n.depends && n.layer == none) continue;
+      // A layer reads what all its outputs and inputs have, also those that nothing depends on.
+      if (!n.depends && n.layer == none && !n.output) continue;
       if (has_jet(n)) {
         const bool all = n.dense || blocks() > 1;
         const Id end = n.adjoint + (all ? Id(shape_.size()) : gradient);

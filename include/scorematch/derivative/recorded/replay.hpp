@@ -226,8 +226,7 @@ class Replay {
     }
   }
 
-  // --- gradients that nodes are made of: visit(i, entry, sum of the derivatives by it)
-  // -------------
+  // Gradients that nodes are made of: each calls visit(i, entry, sum of the derivatives by it).
 
   struct DenseRow {
     static constexpr bool dense = true;
