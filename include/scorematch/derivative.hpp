@@ -16,8 +16,11 @@
 #include <scorematch/derivative/variables.hpp>
 #if defined(SCOREMATCH_HAS_PACKS)
 #include <scorematch/derivative/recorded/elementary.hpp>
+#include <scorematch/derivative/recorded/functions.hpp>
+#include <scorematch/derivative/recorded/layout.hpp>
 #include <scorematch/derivative/recorded/program.hpp>
 #include <scorematch/derivative/recorded/recorded.hpp>
 #include <scorematch/derivative/recorded/recording.hpp>
 #include <scorematch/derivative/recorded/replay.hpp>
+#include <scorematch/derivative/recorded/writer.hpp>
 #endif

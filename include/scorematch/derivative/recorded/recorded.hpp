@@ -5,7 +5,7 @@
 #include <scorematch/derivative/dual.hpp>
 #include <scorematch/derivative/functions.hpp>
 #include <scorematch/derivative/recorded/elementary.hpp>
-#include <scorematch/derivative/recorded/program.hpp>
+#include <scorematch/derivative/recorded/writer.hpp>
 
 #include <Eigen/Core>
 
@@ -31,7 +31,7 @@ namespace scorematch {
 template <VectorLane T>
 class Recorded {
  public:
-  using Id = typename detail::Program<T>::Id;
+  using Id = typename detail::ProgramWriter<T>::Id;
 
   /// Zero.
   Recorded() = default;
@@ -92,7 +92,7 @@ class Recorded {
     if (kind() == Kind::uniform) {
       const auto at = phi(Dual<T, 1>::variable(at_leader_, 0), parameter);
       return of_uniform(*program_, program_->made_of(at.value, number(), at.gradient[0],
-                                                     detail::Program<T>::one, T(0)));
+                                                     detail::ProgramWriter<T>::one, T(0)));
     }
     const Id base = program_->scaled(node(), coefficient_);
     const detail::UnaryFunction<T> function{&detail::for_each_of<OnPacks, T>, parameter};
@@ -105,7 +105,7 @@ class Recorded {
   static Recorded map(const Phi& phi, const Recorded& x, const Recorded& y, const OnPacks& = {}) {
     const T at = static_cast<T>(phi(x.at_leader_, y.at_leader_));
     if (x.kind() == Kind::constant && y.kind() == Kind::constant) return Recorded(at);
-    detail::Program<T>& program = *(x.program_ ? x.program_ : y.program_);
+    detail::ProgramWriter<T>& program = *(x.program_ ? x.program_ : y.program_);
     if (!x.of_sample() && !y.of_sample()) {
       using Number = Dual<T, 2>;
       const auto number = [](const Recorded& z, int index) {
@@ -123,7 +123,7 @@ class Recorded {
   template <class Vector>
   static Recorded peak(const Vector& of) {
     T top = of(0).at_leader_;
-    detail::Program<T>* program = nullptr;
+    detail::ProgramWriter<T>* program = nullptr;
     bool of_sample = false;
     for (Eigen::Index k = 0; k < of.size(); ++k) {
       if (top < of(k).at_leader_) top = of(k).at_leader_;
@@ -139,19 +139,19 @@ class Recorded {
     return of_node(*program, program->peak(), top);
   }
 
-  static Recorded coordinate(detail::Program<T>& program, Eigen::Index i) {
+  static Recorded coordinate(detail::ProgramWriter<T>& program, Eigen::Index i) {
     return of_node(program, Id(i), program.leader[std::size_t(i)]);
   }
-  static Recorded parameter(detail::Program<T>& program, Eigen::Index k) {
+  static Recorded parameter(detail::ProgramWriter<T>& program, Eigen::Index k) {
     return of_uniform(program, Id(k) + 1);
   }
   bool is_constant() const { return kind() == Kind::constant; }
   T at_leader() const { return at_leader_; }
   /// Ends the program with this number.
-  void finish(detail::Program<T>& program) const { program.finish(as_node(program)); }
+  void finish(detail::ProgramWriter<T>& program) const { program.finish(as_node(program)); }
 
  private:
-  using Relation = typename detail::Program<T>::Relation;
+  using Relation = typename detail::ProgramWriter<T>::Relation;
   enum class Kind { constant, uniform, node, link };
 
   static constexpr Id kinds = Id(3) << 29;  // of number_, below the bit of constants
@@ -167,14 +167,14 @@ class Recorded {
   bool of_sample() const { return program_ && (number_ & kinds) != 0; }
   Id number() const { return number_ & ~kinds; }
   Id node() const { return kind() == Kind::link ? program_->placed(number()) : number(); }
-  Id uniform(detail::Program<T>& program) const {
+  Id uniform(detail::ProgramWriter<T>& program) const {
     return program_ ? number() : program.constant(at_leader_);
   }
-  Id as_node(detail::Program<T>& program) const {
+  Id as_node(detail::ProgramWriter<T>& program) const {
     return of_sample() ? program.scaled(node(), coefficient_) : program.lifted(uniform(program));
   }
 
-  static Recorded made(detail::Program<T>& program, Id number, Id coefficient, T at_leader) {
+  static Recorded made(detail::ProgramWriter<T>& program, Id number, Id coefficient, T at_leader) {
     Recorded result;
     result.program_ = &program;
     result.at_leader_ = at_leader;
@@ -182,11 +182,11 @@ class Recorded {
     result.coefficient_ = coefficient;
     return result;
   }
-  static Recorded of_uniform(detail::Program<T>& program, Id uniform) {
-    return made(program, uniform, detail::Program<T>::one, program.uniform(uniform));
+  static Recorded of_uniform(detail::ProgramWriter<T>& program, Id uniform) {
+    return made(program, uniform, detail::ProgramWriter<T>::one, program.uniform(uniform));
   }
-  static Recorded of_node(detail::Program<T>& program, Id node, T at_leader) {
-    return made(program, node | node_bit, detail::Program<T>::one, at_leader);
+  static Recorded of_node(detail::ProgramWriter<T>& program, Id node, T at_leader) {
+    return made(program, node | node_bit, detail::ProgramWriter<T>::one, at_leader);
   }
 
   static Recorded sum(const Recorded& x, const Recorded& y, bool minus) {
@@ -194,7 +194,7 @@ class Recorded {
     if (!x.program_ && !y.program_) return Recorded(at);
     if (!y.program_ && y.at_leader_ == T(0)) return x;
     if (!x.program_ && x.at_leader_ == T(0)) return minus ? -y : y;
-    using Program = detail::Program<T>;
+    using Program = detail::ProgramWriter<T>;
     Program& program = *(x.program_ ? x.program_ : y.program_);
     if (!x.of_sample() && !y.of_sample()) {
       return of_uniform(program, program.made_of(at, x.uniform(program), T(1), y.uniform(program),
@@ -223,12 +223,12 @@ class Recorded {
 
   static Recorded product(const Recorded& x, const Recorded& y) {
     const T at = x.at_leader_ * y.at_leader_;
-    detail::Program<T>* const either = x.program_ ? x.program_ : y.program_;
+    detail::ProgramWriter<T>* const either = x.program_ ? x.program_ : y.program_;
     if (!either) return Recorded(at);
     if ((!x.program_ && x.at_leader_ == T(0)) || (!y.program_ && y.at_leader_ == T(0))) {
       return Recorded();
     }
-    detail::Program<T>& program = *either;
+    detail::ProgramWriter<T>& program = *either;
     if (!x.of_sample() && !y.of_sample()) {
       return of_uniform(program, program.times(x.uniform(program), y.uniform(program)));
     }
@@ -250,15 +250,15 @@ class Recorded {
 
   static bool guard(const Recorded& x, const Recorded& y, Relation relation, bool outcome) {
     if (!x.of_sample() && !y.of_sample()) return outcome;
-    detail::Program<T>& program = *(x.program_ ? x.program_ : y.program_);
+    detail::ProgramWriter<T>& program = *(x.program_ ? x.program_ : y.program_);
     program.guard(x.as_node(program), y.as_node(program), relation, outcome);
     return outcome;
   }
 
-  detail::Program<T>* program_ = nullptr;  // none: a constant
+  detail::ProgramWriter<T>* program_ = nullptr;  // none: a constant
   T at_leader_ = T(0);
   Id number_ = 0;
-  Id coefficient_ = detail::Program<T>::one;
+  Id coefficient_ = detail::ProgramWriter<T>::one;
 };
 
 namespace detail {
@@ -272,261 +272,6 @@ T value(const Recorded<T>&) {
   static_assert(
       !std::same_as<T, T>,
       "a recorded number has no plain value: wrap the energy in scorematch::not_recorded");
-}
-
-// --- functions -----------------------------------------------------------------------------------
-
-template <class T>
-Recorded<T> exp(const Recorded<T>& x) {
-  return x.map(
-      [](const auto& v) {
-        using std::exp;
-        return exp(v);
-      },
-      detail::Exponential());
-}
-template <class T>
-Recorded<T> log(const Recorded<T>& x) {
-  return x.map(
-      [](const auto& v) {
-        using std::log;
-        return log(v);
-      },
-      detail::Logarithm());
-}
-template <class T>
-Recorded<T> sqrt(const Recorded<T>& x) {
-  return x.map(
-      [](const auto& v) {
-        using std::sqrt;
-        return sqrt(v);
-      },
-      detail::SquareRoot());
-}
-template <class T>
-Recorded<T> sin(const Recorded<T>& x) {
-  return x.map(
-      [](const auto& v) {
-        using std::sin;
-        return sin(v);
-      },
-      detail::Sine());
-}
-template <class T>
-Recorded<T> cos(const Recorded<T>& x) {
-  return x.map(
-      [](const auto& v) {
-        using std::cos;
-        return cos(v);
-      },
-      detail::Cosine());
-}
-template <class T>
-Recorded<T> tanh(const Recorded<T>& x) {
-  return x.map(
-      [](const auto& v) {
-        using std::tanh;
-        return tanh(v);
-      },
-      detail::HyperbolicTangent());
-}
-template <class T>
-Recorded<T> abs(const Recorded<T>& x) {
-  return x.map(
-      [](const auto& v) {
-        using std::abs;
-        return abs(v);
-      },
-      detail::Absolute());
-}
-template <class T>
-Recorded<T> square(const Recorded<T>& x) {
-  return x.map([](const auto& v) { return square(v); }, detail::Square());
-}
-template <class T>
-Recorded<T> logistic(const Recorded<T>& x) {
-  return x.map([](const auto& v) { return logistic(v); }, detail::Logistic());
-}
-template <class T>
-Recorded<T> softplus(const Recorded<T>& x) {
-  return x.map([](const auto& v) { return softplus(v); }, detail::Softplus());
-}
-template <class T>
-Recorded<T> log_cosh(const Recorded<T>& x) {
-  return x.map([](const auto& v) { return log_cosh(v); }, detail::LogCosh());
-}
-
-// Those that go lane by lane.
-#define SCOREMATCH_RECORDED(name)          \
-  template <class T>                       \
-  Recorded<T> name(const Recorded<T>& x) { \
-    return x.map([](const auto& v) {       \
-      using std::name;                     \
-      return name(v);                      \
-    });                                    \
-  }
-SCOREMATCH_RECORDED(expm1)
-SCOREMATCH_RECORDED(log1p)
-SCOREMATCH_RECORDED(asin)
-SCOREMATCH_RECORDED(acos)
-SCOREMATCH_RECORDED(atan)
-SCOREMATCH_RECORDED(sinh)
-SCOREMATCH_RECORDED(cosh)
-SCOREMATCH_RECORDED(erf)
-SCOREMATCH_RECORDED(erfc)
-SCOREMATCH_RECORDED(lgamma)
-SCOREMATCH_RECORDED(tgamma)
-#undef SCOREMATCH_RECORDED
-
-template <class T>
-Recorded<T> digamma(const Recorded<T>& x) {
-  return x.map([](const auto& v) { return digamma(v); });
-}
-template <class T>
-Recorded<T> trigamma(const Recorded<T>& x) {
-  return x.map([](const auto& v) { return trigamma(v); });
-}
-
-/// x^n by multiplication; x^0 is 1, also at 0.
-template <class T, std::integral Integer>
-Recorded<T> pow(const Recorded<T>& x, Integer n) {
-  if (n == 0) return Recorded<T>(T(1));
-  if (n == 1) return x;
-  if (n == 2) return square(x);
-  return x.with_parameter(
-      [](const auto& v, T order) {
-        using std::pow;
-        return pow(v, static_cast<int>(order));
-      },
-      detail::IntegerPower(), static_cast<T>(n));
-}
-/// x^p for a constant p.
-template <class T, std::floating_point P>
-Recorded<T> pow(const Recorded<T>& x, P p) {
-  const auto phi = [](const auto& v, T order) {
-    using std::pow;
-    return pow(v, order);
-  };
-  return x.with_parameter(phi, detail::LaneByLaneOf<decltype(phi)>(), static_cast<T>(p));
-}
-/// c^x for a constant c.
-template <class T, class C>
-  requires std::is_arithmetic_v<C>
-Recorded<T> pow(C c, const Recorded<T>& x) {
-  const auto phi = [](const auto& v, T base) {
-    using std::pow;
-    return pow(base, v);
-  };
-  return x.with_parameter(phi, detail::LaneByLaneOf<decltype(phi)>(), static_cast<T>(c));
-}
-
-// Those of two numbers, either of which may be a constant.
-#define SCOREMATCH_RECORDED(name)                                \
-  template <class T>                                             \
-  Recorded<T> name(const Recorded<T>& x, const Recorded<T>& y) { \
-    return Recorded<T>::map(                                     \
-        [](const auto& a, const auto& b) {                       \
-          using std::name;                                       \
-          return name(a, b);                                     \
-        },                                                       \
-        x, y);                                                   \
-  }                                                              \
-  template <class T, class C>                                    \
-    requires std::is_arithmetic_v<C>                             \
-  Recorded<T> name(const Recorded<T>& x, C c) {                  \
-    return name(x, Recorded<T>(c));                              \
-  }                                                              \
-  template <class T, class C>                                    \
-    requires std::is_arithmetic_v<C>                             \
-  Recorded<T> name(C c, const Recorded<T>& x) {                  \
-    return name(Recorded<T>(c), x);                              \
-  }
-SCOREMATCH_RECORDED(hypot)
-SCOREMATCH_RECORDED(atan2)
-#undef SCOREMATCH_RECORDED
-
-/// x^y for x > 0; for x = 0 where y > 0, and for x < 0 where y is constant and a whole number.
-template <class T>
-Recorded<T> pow(const Recorded<T>& x, const Recorded<T>& y) {
-  if (y.is_constant()) return pow(x, y.at_leader());
-  if (x.is_constant()) return pow(x.at_leader(), y);
-  return Recorded<T>::map(
-      [](const auto& a, const auto& b) {
-        using std::pow;
-        return pow(a, b);
-      },
-      x, y);
-}
-
-/// The larger; x where they are equal.
-template <class T>
-Recorded<T> max EIGEN_NOT_A_MACRO(const Recorded<T>& x, const Recorded<T>& y) {
-  return Recorded<T>::map([](const auto& a, const auto& b) { return a < b ? b : a; }, x, y,
-                          detail::Extreme<true>());
-}
-template <class T, class C>
-  requires std::is_arithmetic_v<C>
-Recorded<T> max EIGEN_NOT_A_MACRO(const Recorded<T>& x, C c) {
-  return (max)(x, Recorded<T>(c));
-}
-template <class T, class C>
-  requires std::is_arithmetic_v<C>
-Recorded<T> max EIGEN_NOT_A_MACRO(C c, const Recorded<T>& x) {
-  return (max)(Recorded<T>(c), x);
-}
-
-/// The smaller; x where they are equal.
-template <class T>
-Recorded<T> min EIGEN_NOT_A_MACRO(const Recorded<T>& x, const Recorded<T>& y) {
-  return Recorded<T>::map([](const auto& a, const auto& b) { return b < a ? b : a; }, x, y,
-                          detail::Extreme<false>());
-}
-template <class T, class C>
-  requires std::is_arithmetic_v<C>
-Recorded<T> min EIGEN_NOT_A_MACRO(const Recorded<T>& x, C c) {
-  return (min)(x, Recorded<T>(c));
-}
-template <class T, class C>
-  requires std::is_arithmetic_v<C>
-Recorded<T> min EIGEN_NOT_A_MACRO(C c, const Recorded<T>& x) {
-  return (min)(Recorded<T>(c), x);
-}
-
-/// a b + c.
-template <class T, class A, class B, class C>
-  requires std::same_as<std::common_type_t<A, B, C>, Recorded<T>>
-Recorded<T> fma(const A& a, const B& b, const C& c) {
-  return Recorded<T>(a) * Recorded<T>(b) + Recorded<T>(c);
-}
-
-/// log of the sum of exp over the entries of a vector, without overflow; the empty sum gives
-/// -infinity.
-template <DenseExpression Vector>
-  requires Differentiable<typename Vector::Scalar> &&
-           detail::RecordedNumber<typename Vector::Scalar>
-typename Vector::Scalar logsumexp(const Vector& vector) {
-  using X = typename Vector::Scalar;
-  const auto& entries = vector.eval();
-  if (entries.size() == 0) return X(-std::numeric_limits<double>::infinity());
-  const X largest = X::peak(entries);
-  X rest(0);
-  for (Eigen::Index k = 0; k < entries.size(); ++k) rest += exp(entries(k) - largest);
-  return largest + log(rest);
-}
-/// log(exp(x) + exp(y)), without overflow.
-template <class T>
-Recorded<T> logsumexp(const Recorded<T>& x, const Recorded<T>& y) {
-  return logsumexp(Eigen::Array<Recorded<T>, 2, 1>(x, y));
-}
-template <class T, class C>
-  requires std::is_arithmetic_v<C>
-Recorded<T> logsumexp(const Recorded<T>& x, C c) {
-  return logsumexp(x, Recorded<T>(c));
-}
-template <class T, class C>
-  requires std::is_arithmetic_v<C>
-Recorded<T> logsumexp(C c, const Recorded<T>& x) {
-  return logsumexp(Recorded<T>(c), x);
 }
 
 }  // namespace scorematch

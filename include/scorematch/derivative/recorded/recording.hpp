@@ -4,8 +4,10 @@
 #include <scorematch/core/machine.hpp>
 #include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/differentiate.hpp>
+#include <scorematch/derivative/recorded/functions.hpp>
 #include <scorematch/derivative/recorded/recorded.hpp>
 #include <scorematch/derivative/recorded/replay.hpp>
+#include <scorematch/derivative/recorded/writer.hpp>
 
 #include <Eigen/Core>
 
@@ -38,7 +40,7 @@ class Recording {
   }
 
   Machine& machine() { return machine_; }
-  Program<T>& program() { return program_; }
+  ProgramWriter<T>& program() { return program_; }
   // The sample in each lane of the pack.
   Eigen::Index term(int lane) const { return term_[std::size_t(lane)]; }
   static Live lowest(int count) { return static_cast<Live>((std::uint64_t(1) << count) - 1); }
@@ -117,7 +119,7 @@ class Recording {
     machine_.begin(program_);
   }
 
-  Program<T> program_;
+  ProgramWriter<T> program_;
   Machine machine_;
   Eigen::Matrix<T, Dim, 1> leader_;
   Column<Eigen::Matrix<Number, Dim, 1>> x_;
