@@ -16,11 +16,16 @@
 #include <scorematch/derivative/variables.hpp>
 #if defined(SCOREMATCH_HAS_PACKS)
 #include <scorematch/derivative/recorded/elementary.hpp>
+#include <scorematch/derivative/recorded/forward_replay.hpp>
 #include <scorematch/derivative/recorded/functions.hpp>
+#include <scorematch/derivative/recorded/gradients.hpp>
+#include <scorematch/derivative/recorded/jet_products.hpp>
 #include <scorematch/derivative/recorded/layout.hpp>
+#include <scorematch/derivative/recorded/line_replay.hpp>
 #include <scorematch/derivative/recorded/program.hpp>
 #include <scorematch/derivative/recorded/recorded.hpp>
 #include <scorematch/derivative/recorded/recording.hpp>
 #include <scorematch/derivative/recorded/replay.hpp>
+#include <scorematch/derivative/recorded/replay_memory.hpp>
 #include <scorematch/derivative/recorded/writer.hpp>
 #endif

@@ -84,8 +84,9 @@ class UnnormalizedDensity {
   Values unnormalized_log_density(const X& points) const {
     Values values(points.cols());
     if constexpr (recorded) {
-      replay<detail::SecondOrder::none>(points, [&](Eigen::Index j, Eigen::Index, const Scalar* jet,
-                                                    Eigen::Index) { values(j) = jet[0]; });
+      replay<detail::SecondOrder::none>(points, [&](Eigen::Index j, auto& machine, int lane) {
+        values(j) = machine.value()[lane];
+      });
     } else {
       for_each_column(points, [&](Eigen::Index j, const Vector& x) {
         values(j) = unnormalized_log_density(x);
@@ -98,11 +99,14 @@ class UnnormalizedDensity {
     Points scores(dimension(), points.cols());
     if constexpr (recorded) {
       replay<detail::SecondOrder::none>(
-          points, [&](Eigen::Index j, Eigen::Index first, const Scalar* jet, Eigen::Index size) {
-            for (Eigen::Index i = 0; i < size; ++i) {
-              scores(first + i, j) = jet[1 + i] + (jet[0] - jet[0]);
+          points,
+          [&](Eigen::Index j, auto& machine, int lane) {
+            const Scalar value = machine.value()[lane];
+            for (Eigen::Index i = 0; i < dimension(); ++i) {
+              scores(i, j) = machine.derivative(i)[lane] + (value - value);
             }
-          });
+          },
+          [](auto& machine) { machine.differentiate(); });
     } else {
       for_each_column(points, [&](Eigen::Index j, const Vector& x) { scores.col(j) = score(x); });
     }
@@ -112,10 +116,10 @@ class UnnormalizedDensity {
   Values laplacian(const X& points) const {
     Values values = Values::Zero(points.cols());
     if constexpr (recorded) {
-      replay<detail::SecondOrder::laplacian>(
-          points, [&](Eigen::Index j, Eigen::Index, const Scalar* jet, Eigen::Index) {
-            values(j) += jet[1] + (jet[0] - jet[0]);
-          });
+      replay<detail::SecondOrder::laplacian>(points, [&](Eigen::Index j, auto& machine, int lane) {
+        const Scalar value = machine.value()[lane];
+        values(j) += machine.second_part()[lane] + (value - value);
+      });
     } else {
       for_each_column(points, [&](Eigen::Index j, const Vector& x) { values(j) = laplacian(x); });
     }
@@ -140,10 +144,15 @@ class UnnormalizedDensity {
     }
   }
 
-  // use(point, first coordinate, jet, coordinates) for each block of coordinates of each point; the
-  // jet is the value, the second-order part where there is one, and the entries of the gradient.
-  template <detail::SecondOrder order, class X, class Use>
-  void replay(const X& points, const Use& use) const {
+  struct NothingBefore {
+    template <class Machine>
+    void operator()(Machine&) const {}
+  };
+
+  // use(point, machine, lane) for each point, and each block of coordinates where there are some;
+  // before(machine) once a pack of points.
+  template <detail::SecondOrder order, class X, class Use, class Before = NothingBefore>
+  void replay(const X& points, const Use& use, const Before& before = {}) const {
 #ifdef SCOREMATCH_HAS_PACKS
     require_rows(points);
     const auto& block = points.eval();
@@ -157,19 +166,13 @@ class UnnormalizedDensity {
         },
         at_parameters(),
         [&](auto live) {
-          const auto& shape = recording.program().shape();
-          Eigen::Matrix<Scalar, Eigen::Dynamic, 1, 0, Recorder::width + 2, 1> jet(shape.size());
-          for (int b = 0; b < shape.blocks; ++b) {
+          for (int b = 0; b < recording.program().shape().blocks; ++b) {
             if (b > 0)
               machine.forward(b, Recorder::lowest(Recorder::lanes),
                               Recorder::lowest(Recorder::lanes));
-            const Eigen::Index first = Eigen::Index(b) * Recorder::width;
-            const Eigen::Index left = dimension() - first;
-            const Eigen::Index size = left < Recorder::width ? left : Eigen::Index(Recorder::width);
+            before(machine);
             for (int k = 0; k < Recorder::lanes; ++k) {
-              if ((live >> k & 1) == 0) continue;
-              machine.copy_result(k, jet.data());
-              use(recording.term(k), first, jet.data(), size);
+              if ((live >> k & 1) != 0) use(recording.term(k), machine, k);
             }
           }
         },
@@ -177,6 +180,7 @@ class UnnormalizedDensity {
 #else
     (void)points;
     (void)use;
+    (void)before;
 #endif
   }
 

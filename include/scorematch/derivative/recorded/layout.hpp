@@ -26,6 +26,7 @@ class ProgramLayout : public Program<T> {
   using Base::form;
   using Base::has_jet;
   using Base::is_constant;
+  using Base::is_row;
   using Base::layers;
   using Base::masks;
   using Base::nodes;
@@ -50,6 +51,7 @@ class ProgramLayout : public Program<T> {
   using typename Base::Node;
   using typename Base::Op;
   using typename Base::Ridges;
+  using typename Base::Row;
   using typename Base::Step;
   using typename Base::Term;
   using typename Base::TermKind;
@@ -59,16 +61,19 @@ class ProgramLayout : public Program<T> {
   void finish(Id node) {
     result = node;
     forget_unused();
+    forget_coordinates();
     find_layers();
     for (Node& n : nodes) {
       if (n.kind == Kind::composed && n.uses > 1) n.formed = true;
-      if (n.kind == Kind::linear && shape_.rows_are_jets) n.formed = true;
     }
     for (Node& n : nodes) {
-      n.single = n.kind == Kind::composed && !n.formed && n.dense &&
+      n.single = n.kind == Kind::composed && !n.formed && (n.dense || shape_.rows_are_jets) &&
                  nodes[n.a].kind == Kind::linear && nodes[n.a].uses == 1 && !nodes[n.a].formed &&
-                 rows[nodes[n.a].row].dense && shape_.blocks == 1;
+                 (rows[nodes[n.a].row].dense || shape_.rows_are_jets) && shape_.blocks == 1;
       if (n.single) nodes[n.a].single = true;
+    }
+    for (Node& n : nodes) {
+      if (n.kind == Kind::linear && shape_.rows_are_jets && !n.single) n.formed = true;
     }
     insert_forms();
     value_count = Id(rows.size());
@@ -99,6 +104,24 @@ class ProgramLayout : public Program<T> {
       if (n.a != none) used_[n.a] = true;
       if (n.b != none) used_[n.b] = true;
       for (Id t = n.first; t < n.last; ++t) used_[terms[t].node] = true;
+    }
+  }
+
+  // Coordinates that are met in rows alone need no row of their own.
+  void forget_coordinates() {
+    for (Row& row : rows) row.used = nodes[row.node].uses > 0;
+    const auto keep = [this](Id node) {
+      if (node != none && nodes[node].kind == Kind::linear) rows[nodes[node].row].used = true;
+    };
+    keep(result);
+    for (const Step& step : steps) {
+      if (step.op == Op::guard) {
+        keep(step.node);
+        keep(step.other);
+      } else if (step.op == Op::peak) {
+        const Node& n = nodes[step.node];
+        for (Id t = n.first; t < n.last; ++t) keep(terms[t].node);
+      }
     }
   }
 
@@ -175,17 +198,16 @@ class ProgramLayout : public Program<T> {
       draft_.push_back(step);
       if ((step.op == Op::linear || step.op == Op::composed) && nodes[step.node].formed &&
           !(step.op == Op::linear && shape_.rows_are_jets)) {
-        Step form{Op::form};
-        form.node = step.node;
-        draft_.push_back(form);
+        Step jet{Op::form};
+        jet.node = step.node;
+        draft_.push_back(jet);
       }
     }
     std::swap(steps, draft_);
   }
 
   bool is_ridge(const Step& step) const {
-    return step.op == Op::composed && !shape_.rows_are_jets &&
-           nodes[nodes[step.node].a].kind == Kind::linear;
+    return step.op == Op::composed && is_row(nodes[nodes[step.node].a]);
   }
   // Takes rows and ridges out of the steps.
   void gather_ridges() {
@@ -273,7 +295,7 @@ class ProgramLayout : public Program<T> {
     const Node& node = nodes[term.node];
     if (node.kind == Kind::composed && !node.formed) {
       term.value = node.slot;
-      base_of(node.a, nodes[node.a].kind == Kind::linear && !shape_.rows_are_jets, term);
+      base_of(node.a, is_row(nodes[node.a]), term);
     } else {
       term.value = has_jet(node) ? node.jet : node.slot;
       base_of(term.node, !has_jet(node), term);
@@ -282,9 +304,9 @@ class ProgramLayout : public Program<T> {
   TermKind kind_of(const Node& n) const {
     if (has_jet(n)) return n.dense ? TermKind::dense_jet : TermKind::sparse_jet;
     if (n.kind == Kind::composed) {
-      if (nodes[n.a].kind == Kind::linear && !shape_.rows_are_jets) {
-        if (n.single) return TermKind::dense_single_ridge;
-        return rows[nodes[n.a].row].dense ? TermKind::dense_ridge : TermKind::sparse_ridge;
+      if (is_row(nodes[n.a])) {
+        if (!rows[nodes[n.a].row].dense) return TermKind::sparse_ridge;
+        return n.single ? TermKind::dense_single_ridge : TermKind::dense_ridge;
       }
       return n.dense ? TermKind::dense_curved : TermKind::sparse_curved;
     }
@@ -322,7 +344,7 @@ class ProgramLayout : public Program<T> {
       // A layer reads what all its outputs and inputs have, also those that nothing depends on.
       if (!n.depends && n.layer == none && !n.output) continue;
       if (has_jet(n)) {
-        const bool all = n.dense || blocks() > 1;
+        const bool all = n.dense || blocks() > 1 || shape_.rows_are_jets;
         const Id end = n.adjoint + (all ? Id(shape_.size()) : gradient);
         add(sums, n.adjoint, end);
         add(sums_of_jets, n.adjoint, end);
@@ -331,7 +353,7 @@ class ProgramLayout : public Program<T> {
           if (masks[n.mask] >> i & 1) add(sums, entry, entry + 1);
         }
       }
-      if (n.kind == Kind::linear && !n.single) add(sums, n.slot_adjoint, n.slot_adjoint + 1);
+      if (is_row(n) && !n.single) add(sums, n.slot_adjoint, n.slot_adjoint + 1);
     }
   }
 

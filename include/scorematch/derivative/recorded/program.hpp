@@ -22,7 +22,8 @@ inline constexpr int replay_lanes = (std::max)(2 * vector_bytes / int(sizeof(T))
 template <VectorLane T>
 using ReplayPack = Pack<T, replay_lanes<T>>;
 
-// What a composed node keeps: phi, its first three derivatives, and |gradient|^2 beneath phi.
+// What a composed node keeps: phi, its first three derivatives, and of the gradient beneath phi
+// |gradient|^2, or the slope along a line.
 inline constexpr std::uint32_t composed_size = 5;
 
 // phi of one number, for `count` of them: with v = values[which[k]], it writes phi and its first
@@ -98,7 +99,7 @@ class Program {
     Id mask = none;       // where its masks are, one for each block
     Id layer = none;      // the layer that it is an input of
     bool output = false;  // of a layer
-    Id slot = none;  // linear: value; composed: phi, its derivatives, and |gradient|^2 beneath phi
+    Id slot = none;       // linear: value; composed: phi and the rest
     Id jet = none;
     Id adjoint = none;       // of the jet
     Id slot_adjoint = none;  // linear: of the value
@@ -141,6 +142,7 @@ class Program {
     bool dense;
     bool depends;
     Id node;
+    bool used = true;
   };
 
   // Composed nodes over rows that have one function, all at once.
@@ -217,8 +219,12 @@ class Program {
   Term only_term(const Node& n) const {
     Term term{none, one};
     term.value = n.slot;
-    base_of(n.a, nodes[n.a].kind == Kind::linear && !shape_.rows_are_jets, term);
+    base_of(n.a, nodes[n.a].kind == Kind::linear, term);
     return term;
+  }
+  // Whether it is read as a row: along a line, where nothing but one function is composed of it.
+  bool is_row(const Node& n) const {
+    return n.kind == Kind::linear && !(shape_.rows_are_jets && n.formed);
   }
   const std::uint32_t* masks_of(const Node& n) const { return &masks[n.mask]; }
   bool has_jet(const Node& n) const { return n.formed || is_jet(n.kind); }

@@ -27,7 +27,7 @@ namespace scorematch::detail {
 template <VectorLane T, int Dim, SecondOrder order>
 class Recording {
  public:
-  static constexpr int width = order == SecondOrder::along ? 1 : pass_width<Dim>;
+  static constexpr int width = pass_width<Dim>;
   using Machine = Replay<T, width, order>;
   using P = typename Machine::P;
   using Live = typename Machine::Live;

@@ -278,9 +278,10 @@ class ProgramWriter : public ProgramLayout<T> {
       masks[n.mask + block_of(touched_[k])] |= bit_of(touched_[k]);
       row.depends = row.depends || !is_constant(weight_at_[k]);
     }
-    row.dense = !shape_.rows_are_jets && 2 * touched_.size() > std::size_t(shape_.dimension);
+    row.dense = 2 * touched_.size() > std::size_t(shape_.dimension);
     if (row.dense) {
-      const std::size_t padded = blocks() * std::size_t(shape_.width);
+      const std::size_t padded = shape_.rows_are_jets ? std::size_t(shape_.dimension)
+                                                      : blocks() * std::size_t(shape_.width);
       row.count = Id(padded);
       weights.resize(weights.size() + padded, T(0));
       weight_of.resize(weight_of.size() + padded, none);

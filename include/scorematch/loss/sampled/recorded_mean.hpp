@@ -36,7 +36,8 @@ class RecordedMean {
       : part_(family),
         recording_(family.dimension(), Point::beside),
         theta_(family.parameter_count()),
-        gradient_(family.parameter_count()) {}
+        gradient_(family.parameter_count()),
+        unused_(Machine::adjoint_size(family.dimension()), P(T(0))) {}
 
   // load(k, place) calls place(x, v) with the sample of term k and what was drawn for it.
   template <class Weight, class Load>
@@ -75,8 +76,7 @@ class RecordedMean {
   template <class, class>
   friend class RecordedMean;
 
-  static constexpr SecondOrder order = Point::order;
-  using Recorder = Recording<T, F::Dim, order>;
+  using Recorder = Recording<T, F::Dim, Point::order>;
   using Machine = typename Recorder::Machine;
   using P = typename Recorder::P;
   using Live = typename Recorder::Live;
@@ -96,22 +96,19 @@ class RecordedMean {
   // What a loss sees of a pack.
   struct Jet {
     const Machine& machine;
-    const P* value;
-    std::uint32_t mask;
     P* adjoint;
     Eigen::Index first;
     Eigen::Index size;
 
     P zero() const { return T(0); }
-    P second() const { return value[1]; }
+    P second() const { return machine.second_part(); }
     void by_second(T slope) { adjoint[1] = P(slope); }
     P beside(int which, Eigen::Index i) const { return machine.beside(which, first + i); }
     // visit(i, d_i log p, derivative of the loss by it)
     template <class Visit>
     void each(const Visit& visit) {
       for (Eigen::Index i = 0; i < size; ++i) {
-        const std::size_t at = std::size_t(Machine::gradient) + std::size_t(i);
-        visit(i, mask >> i & 1 ? value[at] : P(T(0)), adjoint[at]);
+        visit(i, machine.derivative(i), adjoint[std::size_t(Machine::gradient) + std::size_t(i)]);
       }
     }
   };
@@ -192,16 +189,14 @@ class RecordedMean {
     const JetShape& shape = recording_.program().shape();
     for (int block = 0; block < shape.blocks; ++block) {
       if (block > 0) machine.forward(block, Recorder::lowest(lanes), Recorder::lowest(lanes));
-      P* const adjoint = with_gradient ? machine.result_adjoint(block) : unused_;
-      const Eigen::Index first = Eigen::Index(block) * width;
-      const Eigen::Index all = order == SecondOrder::along ? 1 : shape.dimension;
-      const P* const value = machine.result();
-      const Eigen::Index size = (std::min)(all - first, Eigen::Index(width));
-      Jet jet{machine, value, machine.result_mask(), adjoint, first, size};
+      machine.differentiate();
+      P* const adjoint = with_gradient ? machine.result_adjoint(block) : unused_.data();
+      Jet jet{machine, adjoint, Eigen::Index(block) * width, machine.derivatives(block)};
       // Derivatives alone would not tell where log p is not finite: those of log(x) at x < 0 are.
-      loss += point.loss(jet) + (value[0] - value[0]);
+      const P value = machine.value();
+      loss += point.loss(jet) + (value - value);
       if (with_gradient) {
-        for (int i = 1; i < shape.size(); ++i) adjoint[i] *= weights;
+        for (std::size_t i = 1; i < unused_.size(); ++i) adjoint[i] *= weights;
         machine.backward(block);
       }
     }
@@ -235,9 +230,9 @@ class RecordedMean {
   Recorder recording_;
   Column<Eigen::Matrix<Number, parameter_count, 1>, ColumnOf::theta> theta_;
   Eigen::VectorXd gradient_;
-  std::vector<double> weight_;        // of the terms
-  std::vector<T> loss_;               // and their losses
-  P unused_[std::size_t(width) + 2];  // for adjoints that nobody asks for
+  std::vector<double> weight_;  // of the terms
+  std::vector<T> loss_;         // and their losses
+  std::vector<P> unused_;       // for adjoints that nobody asks for
 };
 
 }  // namespace scorematch::detail
