@@ -136,7 +136,7 @@ class LineReplay : public ReplayMemory<T> {
         case Op::form:
           curved_back(&value_[n.slot], program_->nodes[n.a], n.adjoint, P(T(1)));
           break;
-        case Op::sum: sum_back(n, direction); break;
+        case Op::sum: sum_back(n, direction, second || step.node != program_->result); break;
         case Op::product: product_back(n); break;
         case Op::binary: binary_back(n); break;
         default: break;
@@ -265,9 +265,26 @@ class LineReplay : public ReplayMemory<T> {
     }
   }
 
+  // Packs by coordinate: in registers where their number is known.
+  struct Local {
+    P at[std::size_t(width)];
+    EIGEN_ALWAYS_INLINE P& operator[](std::size_t i) { return at[i]; }
+    EIGEN_ALWAYS_INLINE const P& operator[](std::size_t i) const { return at[i]; }
+  };
+  template <class Entries, class Packs>
+  EIGEN_ALWAYS_INLINE static auto local(Packs* from) {
+    if constexpr (std::is_same_v<Entries, KnownEntries>) {
+      Local to;
+      for_each_entry<width>([&](auto i) SCOREMATCH_INLINE { to.at[i] = from[i]; });
+      return to;
+    } else {
+      return from;
+    }
+  }
+
   // sum + w . x, in two sums whose latencies overlap.
-  template <class Entries>
-  EIGEN_ALWAYS_INLINE static P product(const Entries& entries, const T* w, const P* x, P sum) {
+  template <class Entries, class X>
+  EIGEN_ALWAYS_INLINE static P product(const Entries& entries, const T* w, const X& x, P sum) {
     P other(T(0));
     entries.each([&](auto i, auto e) SCOREMATCH_INLINE {
       if (e % 2 == 0) {
@@ -319,6 +336,7 @@ class LineReplay : public ReplayMemory<T> {
 
   // --- slopes along a direction, and second derivatives ------------------------------------------
 
+  // The slope of the result is asked for where there are second derivatives.
   void slopes(const P* direction) {
     for (const Row& row : program_->rows) {
       if (!row.used || !has_jet(row)) continue;
@@ -338,7 +356,9 @@ class LineReplay : public ReplayMemory<T> {
           add_curved(&value_[n.slot], &value_[jet_a(n)], P(T(1)), to);
           break;
         }
-        case Op::sum: sum_slopes(node(step), direction); break;
+        case Op::sum:
+          if (second || step.node != program_->result) sum_slopes(node(step), direction);
+          break;
         case Op::product: product_slopes(node(step)); break;
         case Op::binary: binary_slopes(node(step)); break;
         case Op::layer: layer_slopes(program_->layers[step.node]); break;
@@ -479,14 +499,7 @@ class LineReplay : public ReplayMemory<T> {
   template <class Entries>
   EIGEN_DONT_INLINE void pull_ridges(const Term* begin, const Term* end, const P& by,
                                      P* score) const {
-    // In registers where they are known to be few.
-    constexpr bool known = std::is_same_v<Entries, KnownEntries>;
-    std::conditional_t<known, P[std::size_t(width)], P*> s;
-    if constexpr (known) {
-      for_each_entry<width>([&](auto i) SCOREMATCH_INLINE { s[i] = score[i]; });
-    } else {
-      s = score;
-    }
+    auto s = local<Entries>(score);
     for (const Term* term = begin; term != end; ++term) {
       const T* const w = &program_->weights[term->entries];
       const P scaled = times(uniform(term->coefficient) * by, value_[term->value + 1]);
@@ -494,7 +507,7 @@ class LineReplay : public ReplayMemory<T> {
         s[i] += scaled * P(w[e]);
       });
     }
-    if constexpr (known) {
+    if constexpr (std::is_same_v<Entries, KnownEntries>) {
       for_each_entry<width>([&](auto i) SCOREMATCH_INLINE { score[i] = s[i]; });
     }
   }
@@ -544,16 +557,21 @@ class LineReplay : public ReplayMemory<T> {
     return by_coefficient + along * phi[1];
   }
 
-  // The adjoint `from` of a sum, to single ridges.
+  // The adjoint `from` of a sum, to single ridges, whose slopes may be there already.
   template <class Entries>
   EIGEN_DONT_INLINE void ridges_back(const Term* begin, const Term* end, const P* from,
-                                     const P* direction) {
+                                     const P* direction, bool with_slopes) {
     const P* const x = x_.data();
+    const auto v = local<Entries>(direction);
     for (const Term* at = begin; at != end; ++at) {
       const Term& term = *at;
       if (!term.active) continue;
       const P* const phi = &value_[term.value];
-      const P slope = phi[4];
+      const Entries entries = entries_of<Entries>(program_->rows[term.row]);
+      P slope = phi[4];
+      if (!with_slopes) {
+        slope = product(entries, &program_->weights[term.entries], v, P(T(0)));
+      }
       const P c = uniform(term.coefficient);
       const P along = from[gradient] * slope;
       P by_coefficient = from[0] * phi[0] + along * phi[1];
@@ -570,19 +588,19 @@ class LineReplay : public ReplayMemory<T> {
       if (moves(term.coefficient)) uniform_sum_[term.coefficient] += by_coefficient;
       if (term.offset != Program<T>::none) uniform_sum_[term.offset] += by_value;
       P* const sums = &weight_sum_[term.entries];
-      entries_of<Entries>(program_->rows[term.row]).each([&](auto i, auto e) SCOREMATCH_INLINE {
-        sums[e] += x[i] * by_value + direction[i] * by_slope;
-      });
+      entries.each([&](auto i, auto e)
+                       SCOREMATCH_INLINE { sums[e] += x[i] * by_value + v[i] * by_slope; });
     }
   }
 
-  void sum_back(const Node& n, const P* direction) {
+  void sum_back(const Node& n, const P* direction, bool with_slopes) {
     const P* const from = &adjoint_[n.adjoint];
     if (moves(n.offset)) uniform_sum_[n.offset] += from[0];
     for_each_run(
         n,
         [&](const Term* begin, const Term* end, auto entries) {
-          this->ridges_back<typename decltype(entries)::type>(begin, end, from, direction);
+          this->ridges_back<typename decltype(entries)::type>(begin, end, from, direction,
+                                                              with_slopes);
         },
         [&](const Term* begin, const Term* end) { this->terms_back(begin, end, n.adjoint); });
   }
