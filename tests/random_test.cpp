@@ -64,6 +64,17 @@ TEST_CASE("normal numbers have the normal distribution, its tails and no memory"
     CHECK(std::abs(above - expected) < 5 * std::sqrt(expected));
     CHECK(std::abs(under - expected) < 5 * std::sqrt(expected));
   }
+  const double last = 3.442619855899;
+  double beyond = 0, excess = 0;
+  for (std::size_t k = 0; k < 10 * count; ++k) {
+    const double far = std::abs(random.normal()) - last;
+    if (far > 0) {
+      ++beyond;
+      excess += far;
+    }
+  }
+  const double density = std::exp(-last * last / 2) / std::sqrt(2 * std::numbers::pi);
+  CHECK(std::abs(excess / beyond - (density / below(-last) - last)) < 5 * 0.27 / std::sqrt(beyond));
 }
 
 TEST_CASE("a seed has its numbers") {

@@ -11,6 +11,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <type_traits>
 
 namespace sm = scorematch;
 
@@ -44,6 +45,45 @@ void check_same(const Loss& loss, const Family& recorded, const Plain& plain,
         tolerance * (1 + std::abs(wanted)));
 }
 
+// The denoising loss by gradients carried forward, where the library gets scores by a run backward.
+struct ByGradients : sm::DenoisingPoint<double> {
+  static constexpr auto order = sm::detail::SecondOrder::laplacian;
+};
+
+// The axes as directions: the mean of their sliced losses is the exact one over the dimension.
+struct AlongAxes : sm::SlicedPoint<double> {
+  template <class Block>
+  void draw(sm::detail::RandomNumbers&, Block& block) const {
+    block.setIdentity();
+  }
+};
+
+// Derivatives along a line and runs backward in x, beside gradients carried forward, which are
+// compared with dual numbers.
+template <class Family, class Samples>
+void check_lines(const Family& family, const Samples& samples,
+                 const typename Family::Parameters& theta, double tolerance) {
+  auto summary = sm::SampledLoss(sm::ScoreMatchingLoss()).summary(family);
+  using Weights = Eigen::Matrix<double, 1, Eigen::Dynamic>;
+  summary.add(samples, Weights(Weights::LinSpaced(samples.cols(), 1, 2)));
+  const auto same = [&](auto&& objective, auto&& reference, double scale) {
+    typename Family::Parameters gradient = theta, expected = theta;
+    const double value = scale * objective(theta, gradient);
+    const double wanted = reference(theta, expected);
+    CHECK(std::isfinite(wanted));
+    CHECK(std::abs(value - wanted) <= tolerance * (1 + std::abs(wanted)));
+    CHECK((scale * gradient - expected).norm() <= tolerance * (1 + expected.norm()));
+  };
+  const sm::DenoisingPoint<double> noise{0.01, false};
+  same(sm::RandomizedObjective<Family, sm::DenoisingPoint<double>>(family, summary, noise, 2, 0, 5),
+       sm::RandomizedObjective<Family, ByGradients>(family, summary, ByGradients{noise}, 2, 0, 5),
+       1);
+  const Eigen::Index d = family.dimension();
+  same(sm::RandomizedObjective<Family, AlongAxes>(
+           family, summary, AlongAxes{{sm::Directions::normal, false}}, d, 0, 5),
+       sm::ScoreMatchingLoss().objective(family, summary), static_cast<double>(d));
+}
+
 // Which losses a case is for: the plain one, or all of them.
 enum class Losses { plain, all };
 
@@ -68,6 +108,9 @@ void check_energy(const Energy& energy, Eigen::Index dimension, Eigen::Index cou
         sm::not_recorded(energy), theta, dimension);
     CAPTURE(n);
     check_same(sm::ScoreMatchingLoss(), recorded, plain, samples, theta, tolerance);
+    if constexpr (std::is_same_v<Scalar, double>) {
+      check_lines(recorded, samples, theta, 10 * tolerance);
+    }
     if constexpr (losses == Losses::all) {
       check_same(sm::DenoisingScoreMatchingLoss{.sigma = 0.3}, recorded, plain, samples, theta,
                  tolerance);
@@ -419,6 +462,7 @@ TEST_CASE("energies at awkward places") {
     CHECK(value == doctest::Approx(wanted).epsilon(1e-12));
     if (smooth) CHECK((gradient - expected).norm() <= 1e-12 * (1 + expected.norm()));
     CHECK_FALSE(gradient.hasNaN());
+    if (smooth) check_lines(recorded, samples, theta, 1e-11);
   };
   std::mt19937 random(4);
   std::normal_distribution<double> normal;

@@ -143,7 +143,8 @@ class LineReplay : public ReplayMemory<T> {
       }
     }
     for (const Row& row : program_->rows) {
-      if (row.used && row.depends && has_jet(row)) row_back(row, direction);
+      const Node& n = program_->nodes[row.node];
+      if (n.depends && n.formed) row_back(row, direction);
     }
   }
 
