@@ -46,6 +46,23 @@ const auto energy = [](const auto& x, const auto& theta) {
   return -x.squaredNorm() * exp(theta(0)) + theta(1) * tanh(x(0));
 };
 
+// A family of a user's that is recorded.
+struct Bowl : sm::Differentiated<Bowl, double, 3> {
+  using Scalar = double;
+  static constexpr int Dim = 3;
+  static constexpr bool recorded = true;
+  using Parameters = Eigen::Vector2d;
+  struct Distribution {};
+  Index dimension() const { return 3; }
+  Index parameter_count() const { return 2; }
+  Parameters start() const { return {0, 1}; }
+  Distribution distribution(const Parameters&) const { return {}; }
+  template <class X, class Theta>
+  auto log_density(const X& x, const Theta& theta) const {
+    return energy(x, theta);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("the mean of the loss of one sample is the objective") {
@@ -70,6 +87,7 @@ TEST_CASE("the mean of the loss of one sample is the objective") {
     check_point(score, sm::StudentTFamily<double, 3>{}, three, 0.2, rng);
     check_point(score, sm::GaussianMixtureFamily<double, 3, 2>{}, three, 0.2, rng);
     check_point(score, sm::energy_family(energy, Eigen::Vector2d(0, 1), 3), three, 0.2, rng);
+    check_point(score, Bowl(), three, 0.2, rng);
     check_point(generalized, sm::TruncatedGaussianFamily<double, 3>{}, positive, 0.3, rng);
     check_point(generalized, sm::PairwiseGaussianFamily<double>(3), positive, 0.3, rng);
     check_point(generalized, sm::energy_family(energy, Eigen::Vector2d(0, 1), 3), positive, 0.2,

@@ -537,3 +537,21 @@ TEST_CASE("the score of a fitted energy at many points at once") {
   CHECK(density.score(points)(0) == doctest::Approx(0.4 / 2 + 0.7));
   CHECK(std::isnan(density.score(points)(1)));  // as of one point
 }
+
+TEST_CASE("log(1 + x) of packs keeps the digits of a small x") {
+  using P = sm::detail::ReplayPack<double>;
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const double x :
+       {0.0, -1e-300, 1e-17, 3e-9, -2e-5, 0.3, -0.999, 1e9, 1e300, -1.0, infinity}) {
+    CAPTURE(x);
+    P phi[sm::detail::composed_size];
+    sm::detail::LogarithmOfOnePlus::at<double>(P(x), 0, phi);
+    const double expected = std::log1p(x);
+    if (std::isfinite(expected)) {
+      CHECK(std::abs(phi[0][0] - expected) <= 4e-16 * std::abs(expected));
+      CHECK(phi[1][0] == doctest::Approx(1 / (1 + x)).epsilon(1e-15));
+    } else {
+      CHECK(phi[0][0] == expected);
+    }
+  }
+}

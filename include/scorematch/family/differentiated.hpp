@@ -13,6 +13,10 @@ namespace scorematch {
 /// a base class for families that have `log_density(x, theta)` as a template, generic in the
 /// numbers of x and of theta.
 ///
+/// A family that says `static constexpr bool recorded = true` has the losses of its samples, and
+/// their gradients, from a program: `log_density` is called with `Recorded` numbers, and must not
+/// ask them for plain values.
+///
 /// **Cost** each is one pass over `log_density` for a fixed Dim of at most 16.
 ///
 /// **Allocation** none for a fixed Dim.

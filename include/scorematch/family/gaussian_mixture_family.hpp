@@ -7,6 +7,7 @@
 #include <scorematch/data/moments.hpp>
 #include <scorematch/data/samples.hpp>
 #include <scorematch/derivative/functions.hpp>
+#include <scorematch/derivative/recorded/not_recorded.hpp>
 #include <scorematch/distribution/gaussian_mixture.hpp>
 #include <scorematch/family/differentiated.hpp>
 #include <scorematch/family/gaussian_family.hpp>
@@ -49,6 +50,7 @@ class GaussianMixtureFamily
   using Component = GaussianFamily<Scalar, Dim>;
   static constexpr int ParameterCount =
       Dim == Eigen::Dynamic ? Eigen::Dynamic : Components * (Component::ParameterCount + 1) - 1;
+  static constexpr bool recorded = detail::is_recordable<Scalar, GaussianMixtureFamily>;
   using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
   using Starts = Eigen::Matrix<Scalar, ParameterCount, Eigen::Dynamic>;
   using Distribution = GaussianMixture<Scalar, Dim, Components>;

@@ -23,11 +23,21 @@ Scalar guard(Scalar l) {
   return std::abs(l) <= limit ? Scalar(0) : std::numeric_limits<Scalar>::quiet_NaN();
 }
 
+// The same of a number that does not depend on the sample.
+template <class T>
+auto range_guard(const T& l) {
+  if constexpr (RecordedNumber<T>) {
+    return guard(l.at_leader());
+  } else {
+    return guard(value(l));
+  }
+}
+
 // theta begins with the coordinates of a Gaussian.
 template <class Theta>
 auto log_cholesky_guard(const Theta& theta, Eigen::Index dimension) {
-  auto sum = guard(value(theta(dimension)));
-  for (Eigen::Index i = 1; i < dimension; ++i) sum += guard(value(theta(dimension + i)));
+  auto sum = range_guard(theta(dimension));
+  for (Eigen::Index i = 1; i < dimension; ++i) sum += range_guard(theta(dimension + i));
   return sum;
 }
 

@@ -5,6 +5,7 @@
 #include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/derivative/functions.hpp>
+#include <scorematch/derivative/recorded/not_recorded.hpp>
 #include <scorematch/distribution/student_t.hpp>
 #include <scorematch/family/differentiated.hpp>
 #include <scorematch/family/gaussian_family.hpp>
@@ -37,6 +38,7 @@ class StudentTFamily : public Differentiated<StudentTFamily<Scalar_, Dim_>, Scal
   using Core = GaussianFamily<Scalar, Dim>;
   static constexpr int ParameterCount =
       Dim == Eigen::Dynamic ? Eigen::Dynamic : Core::ParameterCount + 1;
+  static constexpr bool recorded = detail::is_recordable<Scalar, StudentTFamily>;
   using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
   using Distribution = StudentT<Scalar, Dim>;
 
@@ -105,7 +107,7 @@ class StudentTFamily : public Differentiated<StudentTFamily<Scalar_, Dim_>, Scal
     const auto nu = exp(theta(count));
     const Number q = detail::log_cholesky_distance(x, theta, dimension());
     const Scalar inside =
-        detail::log_cholesky_guard(theta, dimension()) + detail::guard<Scalar>(value(theta(count)));
+        detail::log_cholesky_guard(theta, dimension()) + detail::range_guard(theta(count));
     return Number((nu + static_cast<Scalar>(dimension())) * log1p(q / nu) * Scalar(-0.5) + inside);
   }
 

@@ -146,6 +146,18 @@ struct Logarithm {
   }
 };
 
+struct LogarithmOfOnePlus {
+  template <class T>
+  EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {
+    using P = ReplayPack<T>;
+    const P sum = P(T(1)) + v;
+    Logarithm::at(sum, T(0), phi);
+    // What rounding has taken from the sum.
+    const P lost = v - (sum - P(T(1)));
+    phi[0] += select((lost == P(T(0))) | (lost != lost), P(T(0)), lost * phi[1]);
+  }
+};
+
 struct SquareRoot {
   template <class T>
   EIGEN_ALWAYS_INLINE static void at(const ReplayPack<T>& v, T, ReplayPack<T>* phi) {

@@ -36,6 +36,15 @@ Recorded<T> log(const Recorded<T>& x) {
       detail::Logarithm());
 }
 template <class T>
+Recorded<T> log1p(const Recorded<T>& x) {
+  return x.map(
+      [](const auto& v) {
+        using std::log1p;
+        return log1p(v);
+      },
+      detail::LogarithmOfOnePlus());
+}
+template <class T>
 Recorded<T> sqrt(const Recorded<T>& x) {
   return x.map(
       [](const auto& v) {
@@ -107,7 +116,6 @@ Recorded<T> log_cosh(const Recorded<T>& x) {
     });                                    \
   }
 SCOREMATCH_RECORDED(expm1)
-SCOREMATCH_RECORDED(log1p)
 SCOREMATCH_RECORDED(asin)
 SCOREMATCH_RECORDED(acos)
 SCOREMATCH_RECORDED(atan)
