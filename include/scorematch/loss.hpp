@@ -12,6 +12,8 @@
 #include <scorematch/loss/quadratic/coordinate_block.hpp>
 #include <scorematch/loss/quadratic/quadratic_objective.hpp>
 #include <scorematch/loss/quadratic/quadratic_summary.hpp>
+#include <scorematch/loss/quadratic/summand.hpp>
+#include <scorematch/loss/quadratic/summation.hpp>
 #include <scorematch/loss/quadratic/weighting.hpp>
 #include <scorematch/loss/sampled/mean_for.hpp>
 #include <scorematch/loss/sampled/mean_of_terms.hpp>

@@ -11,6 +11,7 @@
 #include <scorematch/data/samples.hpp>
 #include <scorematch/family/statistic_derivatives.hpp>
 #include <scorematch/family/statistics.hpp>
+#include <scorematch/loss/quadratic/summand.hpp>
 #if defined(SCOREMATCH_HAS_PACKS)
 #include <scorematch/core/pack.hpp>
 #endif
@@ -35,21 +36,6 @@ struct Several<Scalar> {
   using Number = Pack<Scalar, 16>;
 };
 #endif
-
-// Where samples are taken as they are.
-struct NoOrigin {};
-template <class Origin>
-inline constexpr bool moves = !std::is_same_v<Origin, NoOrigin>;
-
-template <class Scalar, class Origin>
-EIGEN_ALWAYS_INLINE Scalar from_origin(Scalar x, [[maybe_unused]] const Origin& origin,
-                                       [[maybe_unused]] Eigen::Index i) {
-  if constexpr (moves<Origin>) {
-    return x - origin(i);
-  } else {
-    return x;
-  }
-}
 
 // Samples whose statistics are taken coordinate by coordinate: for all of them together, so that
 // the sums are dot products of the derivatives' columns. `Origin` is a vector that is taken off

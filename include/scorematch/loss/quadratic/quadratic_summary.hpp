@@ -3,21 +3,17 @@
 
 #include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
-#include <scorematch/core/machine.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/data/samples.hpp>
 #include <scorematch/family/exponential_family.hpp>
-#include <scorematch/loss/quadratic/coordinate_block.hpp>
+#include <scorematch/loss/quadratic/summand.hpp>
+#include <scorematch/loss/quadratic/summation.hpp>
 #include <scorematch/loss/quadratic/weighting.hpp>
 
 #include <Eigen/Core>
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <concepts>
-#include <cstddef>
 #include <type_traits>
 #include <utility>
 
@@ -100,8 +96,8 @@ class QuadraticSummary {
   template <SamplesOf<Scalar, Dim> X>
   void add(const X& samples) {
     detail::require_rows(samples, dimension());
-    detail::with_samples<Dim>(samples,
-                              [this](const auto& block) { this->add_block(block, Unweighted{}); });
+    detail::with_samples<Dim>(
+        samples, [this](const auto& block) { this->add_block(block, detail::Unweighted{}); });
   }
 
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
@@ -195,124 +191,32 @@ class QuadraticSummary {
   }
 
  private:
-  using Sum = Weight;
   using Sums = typename Form::Sums;
-  using Parameters = Eigen::Matrix<Scalar, ParameterCount, 1>;
-  using Jacobian = Eigen::Matrix<Scalar, ParameterCount, Dim>;
   using Statistics = typename F::Statistics;
-  using Base = typename F::Base;
-
-  // Small enough for a block of samples on the stack.
-  static constexpr bool unrolled = Dim != Eigen::Dynamic && ParameterCount != Eigen::Dynamic &&
-                                   ParameterCount <= detail::largest_unrolled &&
-                                   ParameterCount * Dim <= 128;
-  static constexpr bool sparse = !unrolled && SparseStatistics<Statistics, Scalar, Dim>;
-  static constexpr Eigen::Index gathered_columns = 256;
-
-  using Unweighted = detail::Unweighted;
-  template <class W>
-  static constexpr bool weighted = !std::is_same_v<W, Unweighted>;
-
-  struct Nothing {
-    template <class... Sizes>
-    explicit Nothing(Sizes...) {}
-  };
-
   using Origin = std::conditional_t<has_origin, Vector, detail::NoOrigin>;
-
-  // The terms of one sample.
-  struct Terms {
-    Vector x;  // where the statistics are taken
-    [[no_unique_address]] std::conditional_t<Weighting::uniform || !has_origin, Nothing, Vector>
-        sample;        // where the weights are, if elsewhere
-    Jacobian columns;  // sqrt(h_j) D_j
-    [[no_unique_address]] std::conditional_t<Weighting::uniform, Nothing, Jacobian> curvature;
-    Parameters linear;
-    Scalar constant{0};
-
-    Terms(Eigen::Index d, Eigen::Index k)
-        : x(d), sample(d), columns(k, d), curvature(k, d), linear(k) {}
-
-    template <class X>
-    EIGEN_ALWAYS_INLINE void read(const X& samples, Eigen::Index column, const Origin& origin) {
-      // Entry by entry, not by whole registers.
-      for (Eigen::Index i = 0; i < x.size(); ++i) {
-        x(i) = detail::from_origin(samples(i, column), origin, i);
-        if constexpr (!Weighting::uniform && has_origin) sample(i) = samples(i, column);
-      }
-    }
-
-    Scalar sample_at(Eigen::Index j) const {
-      if constexpr (!Weighting::uniform && has_origin) {
-        return sample(j);
-      } else {
-        return x(j);
-      }
-    }
-  };
-
-  // The derivatives of the base measure at one sample; zeros where there is none.
-  struct BaseAt {
-    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, Vector> gradient;
-    [[no_unique_address]] std::conditional_t<detail::flat<Base>, Nothing, Vector> curvature;
-
-    BaseAt(const Base& base, const Vector& x) : gradient(x.size()), curvature(x.size()) {
-      if constexpr (!detail::flat<Base>) {
-        detail::write_base<Scalar, Dim>(base, x, gradient, curvature);
-      }
-    }
-
-    Scalar gradient_at([[maybe_unused]] Eigen::Index j) const {
-      if constexpr (detail::flat<Base>) {
-        return Scalar(0);
-      } else {
-        return gradient(j);
-      }
-    }
-
-    Scalar constant([[maybe_unused]] Eigen::Index j, [[maybe_unused]] Scalar h,
-                    [[maybe_unused]] Scalar slope) const {
-      if constexpr (detail::flat<Base>) {
-        return Scalar(0);
-      } else {
-        return h * (gradient(j) * gradient(j) / 2 + curvature(j)) + slope * gradient(j);
-      }
-    }
-  };
-
-  template <class W>
-  static Sum weight_of(const W& weights, Eigen::Index j) {
-    return static_cast<Sum>(weights(j));
-  }
-
-  template <class X>
-  static void read(const X& samples, Eigen::Index column, Vector& x) {
-    for (Eigen::Index i = 0; i < x.size(); ++i) x(i) = samples(i, column);
-  }
+  using Summand = detail::Summand<F, Weighting, Origin>;
 
   template <class X, class W>
   void add_block(const X& samples, const W& weights) {
     if (samples.cols() == 0) return;
     weighting_.require_inside(samples, weights);
     const Origin origin = origin_for(samples, weights);
-    if constexpr (sparse) {
+    const Summand summand{family_, weighting_, origin};
+    if constexpr (detail::summed_by_coordinate<Summand>) {
       if (samples.cols() == 1 && stays(origin)) {
-        add_single(samples, weights);
+        if (!(detail::weight_of<Weight>(weights, 0) > 0)) return;
+        if (!form_.take_terms(detail::terms_of_single(summand, samples, weights))) {
+          detail::refuse_samples(summand, samples, weights);
+        }
         return;
       }
     }
     // Summed apart and merged at the end, so that a rejected block leaves no trace.
     Sums part(family_.parameter_count());
-    if constexpr (sparse) {
-      sum_sparse(part, samples, weights, origin);
-    } else if constexpr (unrolled) {
-      sum_small(part, samples, weights, origin);
-    } else {
-      sum_gathered(part, samples, weights, origin);
-    }
+    detail::sum_samples(part, summand, samples, weights);
     if (part.weight == 0) return;
     if (!detail::representable<Scalar>(part) || !take(part, origin)) {
-      explain_rejection(samples, weights, origin);
+      detail::refuse_samples(summand, samples, weights);
     }
   }
 
@@ -321,15 +225,16 @@ class QuadraticSummary {
   template <class X, class W>
   Origin origin_for([[maybe_unused]] const X& samples, [[maybe_unused]] const W& weights) const {
     if constexpr (has_origin) {
+      const auto weight = [&](Eigen::Index n) { return detail::weight_of<Weight>(weights, n); };
       Eigen::Index heaviest = 0;
-      if constexpr (weighted<W>) {
+      if constexpr (detail::has_weights<W>) {
         for (Eigen::Index n = 1; n < samples.cols(); ++n) {
-          if (weight_of(weights, n) > weight_of(weights, heaviest)) heaviest = n;
+          if (weight(n) > weight(heaviest)) heaviest = n;
         }
       }
-      if (form_.count() >= weight_of(weights, heaviest)) return origin_;
+      if (form_.count() >= weight(heaviest)) return origin_;
       Vector x(dimension());
-      read(samples, heaviest, x);
+      detail::read_sample(samples, heaviest, x);
       return family_.statistics().anchor(x);
     } else {
       return {};
@@ -357,205 +262,6 @@ class QuadraticSummary {
       }
     }
     return form_.take(part);
-  }
-
-  EIGEN_ALWAYS_INLINE void evaluate(Terms& at) const {
-    const Statistics& statistics = family_.statistics();
-    if constexpr (Weighting::uniform) {
-      detail::write_laplacian<Scalar, Dim, ParameterCount>(statistics, at.x, at.columns, at.linear);
-      if constexpr (!detail::flat<Base>) {
-        const BaseAt base(family_.base(), at.x);
-        at.linear.noalias() += at.columns.lazyProduct(base.gradient);
-        at.constant = base.gradient.squaredNorm() / 2 + base.curvature.sum();
-      }
-    } else {
-      using std::sqrt;
-      detail::write_curvature<Scalar, Dim, ParameterCount>(statistics, at.x, at.columns,
-                                                           at.curvature);
-      const BaseAt base(family_.base(), at.x);
-      at.linear.setZero();
-      at.constant = 0;
-      for (Eigen::Index j = 0; j < at.x.size(); ++j) {
-        const auto h = weighting_.weight(j, at.sample_at(j));
-        at.linear +=
-            h.h * at.curvature.col(j) + (h.slope + h.h * base.gradient_at(j)) * at.columns.col(j);
-        at.constant += base.constant(j, h.h, h.slope);
-        at.columns.col(j) *= sqrt(h.h);
-      }
-    }
-  }
-
-  // A block of samples makes one long column of each derivative, and the sums are dot products of
-  // those. What is zero all over the block is left out: most of D is, in most families.
-  template <class X, class W>
-  void sum_small(Sums& part, const X& samples, const W& weights, const Origin& origin) const {
-    using std::sqrt;
-    constexpr int entries = ParameterCount * Dim;
-    constexpr int block_size = std::clamp(detail::numbers_in_cache / entries, 32, 256);
-    // Columns a power of two apart would share the lines of the cache.
-    constexpr int stride = block_size + 8;
-    Eigen::Matrix<Sum, stride, entries> columns;  // entry (k, j) in column k + K j
-    Eigen::Matrix<Sum, stride, ParameterCount> linear;
-    Eigen::Matrix<Sum, block_size, 1> constant;
-    std::array<Vector, std::size_t(block_size)> x;
-    Eigen::Matrix<Sum, block_size, 1> weight;
-    for (Eigen::Index n = 0; n < samples.cols();) {
-      Eigen::Index used = 0;
-      for (; n < samples.cols() && used < block_size; ++n) {
-        if (!(weight_of(weights, n) > 0)) continue;
-        read(samples, n, x[std::size_t(used)]);
-        require_statistics(x[std::size_t(used)]);
-        weight(used++) = weight_of(weights, n);
-      }
-      // No branch and no sum in here, so that the compiler can take several samples at once.
-      for (Eigen::Index s = 0; s < used; ++s) {
-        Terms at(Dim, ParameterCount);
-        at.read(x[std::size_t(s)], 0, origin);
-        evaluate(at);
-        const Sum w = weighted<W> ? weight(s) : Sum(1);
-        const Sum root = weighted<W> ? sqrt(w) : Sum(1);
-        // What no statistic depends on is refused all the same.
-        constant(s) =
-            w * static_cast<Sum>(at.constant) + static_cast<Sum>(detail::zero_if_finite(at.x));
-        for (int k = 0; k < ParameterCount; ++k) linear(s, k) = w * static_cast<Sum>(at.linear(k));
-        for (int j = 0; j < Dim; ++j) {
-          for (int k = 0; k < ParameterCount; ++k) {
-            columns(s, k + ParameterCount * j) = root * static_cast<Sum>(at.columns(k, j));
-          }
-        }
-      }
-      part.weight += weight.head(used).sum();
-      part.constant += constant.head(used).sum();
-      for (int k = 0; k < ParameterCount; ++k) part.linear(k) += linear.col(k).head(used).sum();
-      for (int j = 0; j < Dim; ++j) {
-        std::array<bool, std::size_t(ParameterCount)> zero{};
-        for (int a = 0; a < ParameterCount; ++a) {
-          const auto column = columns.col(a + ParameterCount * j).head(used);
-          const Sum square = column.dot(column);
-          zero[std::size_t(a)] = square == 0;
-          part.quadratic(a, a) += square;
-        }
-        for (int a = 0; a < ParameterCount; ++a) {
-          if (zero[std::size_t(a)]) continue;
-          for (int b = 0; b < a; ++b) {
-            if (zero[std::size_t(b)]) continue;
-            part.quadratic(a, b) += columns.col(a + ParameterCount * j)
-                                        .head(used)
-                                        .dot(columns.col(b + ParameterCount * j).head(used));
-          }
-        }
-      }
-    }
-  }
-
-  template <class X, class W>
-  void sum_gathered(Sums& part, const X& samples, const W& weights, const Origin& origin) const {
-    using std::sqrt;
-    const Eigen::Index d = dimension();
-    const Eigen::Index k = family_.parameter_count();
-    const Eigen::Index room = (std::max<Eigen::Index>)(1, gathered_columns / d);
-    Eigen::Matrix<Sum, Eigen::Dynamic, Eigen::Dynamic> columns(
-        k, d * (std::min)(room, samples.cols()));
-    Terms at(d, k);
-    Eigen::Index used = 0;
-    const auto flush = [&] {
-      part.quadratic.template selfadjointView<Eigen::Lower>().rankUpdate(columns.leftCols(used));
-      used = 0;
-    };
-    for (Eigen::Index n = 0; n < samples.cols(); ++n) {
-      const Sum w = weight_of(weights, n);
-      if (!(w > 0)) continue;
-      at.read(samples, n, origin);
-      evaluate(at);
-      part.weight += w;
-      part.constant +=
-          w * static_cast<Sum>(at.constant) + static_cast<Sum>(detail::zero_if_finite(at.x));
-      part.linear += w * at.linear.template cast<Sum>();
-      columns.middleCols(used, d) = sqrt(w) * at.columns.template cast<Sum>();
-      used += d;
-      if (used + d > columns.cols()) flush();
-    }
-    if (used > 0) flush();
-  }
-
-  template <class X, class W>
-  void sum_sparse(Sums& part, const X& samples, const W& weights, const Origin& origin) const {
-    detail::CoordinateBlock<F, Weighting, Sum, Origin> block(family_, weighting_, origin,
-                                                             samples.cols());
-    for (Eigen::Index n = 0; n < samples.cols(); ++n) {
-      const Sum w = weight_of(weights, n);
-      if (!(w > 0)) continue;
-      block.push(samples, n, w);
-      if (block.full()) {
-        block.template add_to<weighted<W>>(part);
-        block.clear();
-      }
-    }
-    if (!block.empty()) block.template add_to<weighted<W>>(part);
-  }
-
-  // Throws where the statistics visit one that is not theirs, or one twice. Costs nothing where the
-  // compiler knows which they visit.
-  void require_statistics(const Vector& x) const {
-    if constexpr (SparseStatistics<Statistics, Scalar, Dim>) {
-      const Eigen::Index count = family_.parameter_count();
-      detail::for_each_coordinate<Dim>(x.size(), [&](Eigen::Index j) {
-        unsigned visited = 0;  // K is at most 16
-        family_.statistics().for_each_derivative(x, j, [&](Eigen::Index k, Scalar, Scalar) {
-          if (k < 0 || k >= count || (visited >> unsigned(k) & 1U) != 0) {
-            detail::refuse_statistic(k, j, count);
-          }
-          visited |= 1U << unsigned(k);
-        });
-      });
-    }
-  }
-
-  // One sample of many statistics, without a K x K matrix of its own.
-  template <class X, class W>
-  void add_single(const X& samples, const W& weights) {
-    const Sum w = weight_of(weights, 0);
-    if (!(w > 0)) return;
-    Vector sample(dimension());
-    read(samples, 0, sample);
-    Vector point = sample;
-    if constexpr (has_origin) point -= origin_;
-    const detail::SampleTerms<F, Weighting, Sum> terms(family_, weighting_, sample, point, w);
-    if (!form_.take_terms(terms)) explain_rejection(samples, weights, origin_);
-  }
-
-  // Called when the sums are not finite: finds what to blame.
-  template <class X, class W>
-  [[noreturn]] void explain_rejection(const X& samples, const W& weights,
-                                      const Origin& origin) const {
-    using std::isfinite;
-    detail::require_finite(samples, weights);
-    const Eigen::Index count = family_.parameter_count();
-    Terms at(dimension(), count);
-    for (Eigen::Index n = 0; n < samples.cols(); ++n) {
-      if (!(weight_of(weights, n) > 0)) continue;
-      at.read(samples, n, origin);
-      evaluate(at);
-      for (Eigen::Index k = 0; k < count; ++k) {
-        bool finite = isfinite(at.linear(k));
-        for (Eigen::Index j = 0; j < at.x.size(); ++j) {
-          finite = finite && isfinite(at.columns(k, j));
-        }
-        if (!finite) {
-          detail::fail("the derivatives of statistic ", k, " at ",
-                       detail::entry("samples", Eigen::Index(0), n, samples(0, n)),
-                       " are not finite");
-        }
-      }
-      if (!isfinite(at.constant)) {
-        detail::fail("the derivatives of the base measure at ",
-                     detail::entry("samples", Eigen::Index(0), n, samples(0, n)),
-                     " are not finite");
-      }
-    }
-    detail::fail("the squared derivatives of the statistics at the samples, ",
-                 detail::entry("samples", 0, 0, samples(0, 0)),
-                 " and after, overflow (rescale the samples)");
   }
 
   F family_;
