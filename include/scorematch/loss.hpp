@@ -8,6 +8,8 @@
 #include <scorematch/loss/gaussian/gaussian_objective.hpp>
 #include <scorematch/loss/generalized_score_matching.hpp>
 #include <scorematch/loss/negative_log_likelihood.hpp>
+#include <scorematch/loss/quadratic/block_factors.hpp>
+#include <scorematch/loss/quadratic/block_points.hpp>
 #include <scorematch/loss/quadratic/centered_objective.hpp>
 #include <scorematch/loss/quadratic/coordinate_block.hpp>
 #include <scorematch/loss/quadratic/quadratic_objective.hpp>

@@ -14,6 +14,8 @@
 #include <scorematch/data/samples.hpp>
 #include <scorematch/family/statistic_derivatives.hpp>
 #include <scorematch/family/statistics.hpp>
+#include <scorematch/loss/quadratic/block_factors.hpp>
+#include <scorematch/loss/quadratic/block_points.hpp>
 #include <scorematch/loss/quadratic/coordinate_block.hpp>
 #include <scorematch/loss/quadratic/summand.hpp>
 
@@ -167,30 +169,27 @@ template <class S, class X, class W>
 void sum_by_coordinate(typename S::Sums& part, const S& summand, const X& samples,
                        const W& weights) {
   using Sum = typename S::Sum;
-  CoordinateBlock<typename S::Family, typename S::Weighting, Sum, typename S::Origin> block(
-      summand.family, summand.weighting, summand.origin, samples.cols());
+  CoordinateBlock<S, PointsOf<S>, FactorsOf<S, has_weights<W>>> block(summand, samples.cols());
   for (Eigen::Index n = 0; n < samples.cols(); ++n) {
     const Sum w = weight_of<Sum>(weights, n);
     if (!(w > 0)) continue;
     block.push(samples, n, w);
     if (block.full()) {
-      block.template add_to<has_weights<W>>(part);
+      block.add_to(part);
       block.clear();
     }
   }
-  if (!block.empty()) block.template add_to<has_weights<W>>(part);
+  if (!block.empty()) block.add_to(part);
 }
 
 // The terms of a single sample, of a weight above 0.
 template <class S, class X, class W>
 auto terms_of_single(const S& summand, const X& samples, const W& weights) {
-  using Sum = typename S::Sum;
   typename S::Vector sample(summand.family.dimension());
   read_sample(samples, 0, sample);
   typename S::Vector point = sample;
   if constexpr (moves<typename S::Origin>) point -= summand.origin;
-  return SampleTerms<typename S::Family, typename S::Weighting, Sum>(
-      summand.family, summand.weighting, sample, point, weight_of<Sum>(weights, 0));
+  return SampleTerms<S>(summand, sample, point, weight_of<typename S::Sum>(weights, 0));
 }
 
 template <class S, class X, class W>
