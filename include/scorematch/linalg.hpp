@@ -7,6 +7,7 @@
 #include <scorematch/linalg/cholesky.hpp>
 #include <scorematch/linalg/polar_factor.hpp>
 #include <scorematch/linalg/product.hpp>
+#include <scorematch/linalg/register_strip.hpp>
 #include <scorematch/linalg/semidefinite_solve.hpp>
 #include <scorematch/linalg/tile.hpp>
 #include <scorematch/linalg/transpose.hpp>

@@ -20,6 +20,14 @@
 #define SCOREMATCH_INLINE
 #endif
 
+// Before a loop of at most 16 turns, which is then written out. Its bounds have to be constants:
+// one that is the number of an outer loop goes into the body, as an `if`.
+#if defined(__GNUC__)
+#define SCOREMATCH_UNROLL _Pragma("GCC unroll 16")
+#else
+#define SCOREMATCH_UNROLL
+#endif
+
 namespace scorematch::detail {
 
 template <class Visit, int... k>

@@ -4,8 +4,10 @@
 // the solution for the rows under it, in vector registers.
 #pragma once
 
+#include <scorematch/core/unroll.hpp>
 #include <scorematch/core/vector_register.hpp>
 #include <scorematch/linalg/product.hpp>
+#include <scorematch/linalg/register_strip.hpp>
 
 #include <Eigen/Core>
 
@@ -51,28 +53,17 @@ Tile<Scalar> inverse_of_tile(const Tile<Scalar>& lower) {
       for (int j = 0; j < k; ++j) result.col(j) -= result.col(k) * lower(k, j);
     }
   } else {  // in registers; those above the diagonal are left out
-    constexpr int height = edge / lanes;
-    typename Lanes<Scalar>::Type columns[std::size_t(edge)][std::size_t(height)];
-#pragma GCC unroll 16
-    for (int j = 0; j < edge; ++j) {
-#pragma GCC unroll 8
-      for (int r = 0; r < height; ++r) {
-        if (r >= j / lanes) load_register(&result(r * lanes, j), columns[j][r]);
-      }
-    }
-#pragma GCC unroll 16
+    RegisterStrip<Scalar, edge / lanes> columns[std::size_t(edge)];
+    SCOREMATCH_UNROLL
+    for (int j = 0; j < edge; ++j) columns[j].load(&result(0, j), j / lanes);
+    SCOREMATCH_UNROLL
     for (int n = 0; n < edge; ++n) {
       const int k = edge - 1 - n;
-      const Scalar scale = Scalar(1) / lower(k, k);
-#pragma GCC unroll 8
-      for (int r = 0; r < height; ++r) {
-        if (r < k / lanes) continue;
-        columns[k][r] *= scale;
-        store_register(columns[k][r], &result(r * lanes, k));
-#pragma GCC unroll 16
-        for (int j = 0; j < edge; ++j) {  // a bound without k: the compiler unrolls them all
-          if (j < k) columns[j][r] -= columns[k][r] * lower(k, j);
-        }
+      columns[k].scale(Scalar(1) / lower(k, k), k / lanes);
+      columns[k].store(&result(0, k), k / lanes);
+      SCOREMATCH_UNROLL
+      for (int j = 0; j < edge; ++j) {
+        if (j < k) columns[j].subtract(columns[k], lower(k, j), k / lanes);
       }
     }
   }
@@ -101,40 +92,23 @@ bool factor_tile(Block<Scalar> matrix, Scalar negligible) {
 // the inverse of l would lose as many digits as the condition of l has.
 template <int registers, class Scalar>
 void solve_rows(const ConstBlock<Scalar>& l, const Scalar* scale, Scalar* x, Index stride) {
-  constexpr int lanes = Lanes<Scalar>::count;
-  using Register = typename Lanes<Scalar>::Type;
   for (int start = 0; start < edge; start += tile_columns) {
-    Register columns[std::size_t(tile_columns)][std::size_t(registers)];
-#pragma GCC unroll 8
-    for (int j = 0; j < tile_columns; ++j) {
-#pragma GCC unroll 4
-      for (int r = 0; r < registers; ++r) {
-        load_register(x + (start + j) * stride + r * lanes, columns[j][r]);
-      }
-    }
+    RegisterStrip<Scalar, registers> columns[std::size_t(tile_columns)];
+    SCOREMATCH_UNROLL
+    for (int j = 0; j < tile_columns; ++j) columns[j].load(x + (start + j) * stride);
     for (int k = 0; k < start; ++k) {
-      Register known[std::size_t(registers)];
-#pragma GCC unroll 4
-      for (int r = 0; r < registers; ++r) load_register(x + k * stride + r * lanes, known[r]);
-#pragma GCC unroll 8
-      for (int j = 0; j < tile_columns; ++j) {
-#pragma GCC unroll 4
-        for (int r = 0; r < registers; ++r) columns[j][r] -= known[r] * l(start + j, k);
-      }
+      RegisterStrip<Scalar, registers> known;
+      known.load(x + k * stride);
+      SCOREMATCH_UNROLL
+      for (int j = 0; j < tile_columns; ++j) columns[j].subtract(known, l(start + j, k));
     }
-#pragma GCC unroll 8
+    SCOREMATCH_UNROLL
     for (int j = 0; j < tile_columns; ++j) {
-#pragma GCC unroll 4
-      for (int r = 0; r < registers; ++r) {
-        columns[j][r] *= scale[start + j];
-        store_register(columns[j][r], x + (start + j) * stride + r * lanes);
-      }
-#pragma GCC unroll 8
-      for (int k = 0; k < tile_columns; ++k) {  // a bound without j: both loops are unrolled
-        if (k <= j) continue;
-#pragma GCC unroll 4
-        for (int r = 0; r < registers; ++r)
-          columns[k][r] -= columns[j][r] * l(start + k, start + j);
+      columns[j].scale(scale[start + j]);
+      columns[j].store(x + (start + j) * stride);
+      SCOREMATCH_UNROLL
+      for (int k = 0; k < tile_columns; ++k) {
+        if (k > j) columns[k].subtract(columns[j], l(start + k, start + j));
       }
     }
   }

@@ -3,6 +3,7 @@
 // The transpose of a block of numbers in memory, a register at a time.
 #pragma once
 
+#include <scorematch/core/unroll.hpp>
 #include <scorematch/core/vector_register.hpp>
 
 #include <Eigen/Core>
@@ -37,20 +38,20 @@ EIGEN_ALWAYS_INLINE void transpose_tile(const Scalar* from, Eigen::Index from_st
   constexpr int count = Lanes<Scalar>::count;
   using R = typename Lanes<Scalar>::Type;
   R columns[std::size_t(count)];
-#pragma GCC unroll 16
+  SCOREMATCH_UNROLL
   for (int j = 0; j < count; ++j) std::memcpy(&columns[j], from + j * from_stride, sizeof(R));
-#pragma GCC unroll 4
+  SCOREMATCH_UNROLL
   for (int digit = 1; digit < count; digit *= 2) {
     R turned[std::size_t(count)];
-#pragma GCC unroll 8
+    SCOREMATCH_UNROLL
     for (int j = 0; j < count / 2; ++j) {
       interleave(columns[j], columns[j + count / 2], turned[2 * j], turned[2 * j + 1],
                  std::make_integer_sequence<int, count>{});
     }
-#pragma GCC unroll 16
+    SCOREMATCH_UNROLL
     for (int j = 0; j < count; ++j) columns[j] = turned[j];
   }
-#pragma GCC unroll 16
+  SCOREMATCH_UNROLL
   for (int j = 0; j < count; ++j) std::memcpy(to + j * to_stride, &columns[j], sizeof(R));
 }
 
