@@ -250,10 +250,10 @@ std::pair<double, double> published_variances(double mu, double variance, const 
 
 template <class H>
 void check_published(double mu, double variance, const H& h) {
-  using Mean = sm::ExponentialFamily<double, 1, 1, Scaled, NormalBase>;
-  using Precision = sm::ExponentialFamily<double, 1, 1, HalfSquare>;
-  const Mean of_mean(Scaled{variance}, NormalBase{variance});
-  const Precision of_precision(HalfSquare{mu});
+  using MeanFamily = sm::ExponentialFamily<double, 1, 1, Scaled, NormalBase>;
+  using PrecisionFamily = sm::ExponentialFamily<double, 1, 1, HalfSquare>;
+  const MeanFamily of_mean(Scaled{variance}, NormalBase{variance});
+  const PrecisionFamily of_precision(HalfSquare{mu});
   const sm::GeneralizedScoreMatchingLoss loss{h};
   const sm::Gaussian<double> gaussian{Eigen::VectorXd(Vector1(mu)),
                                       Eigen::MatrixXd(Vector1(variance))};
@@ -339,7 +339,7 @@ TEST_CASE("an exponential family and the same model as an energy have one loss")
 }
 
 // theta x with b(x) = -k x^2 / 2 known: the Gaussian of known precision.
-struct Mean {
+struct Identity {
   template <class X>
   auto operator()(const X& x) const {
     return Eigen::Matrix<typename X::Scalar, 1, 1>(x(0));
@@ -353,7 +353,7 @@ struct Bowl {
 };
 
 TEST_CASE("a base measure is weighted as the statistics are") {
-  const sm::ExponentialFamily<double, 1, 1, Mean, Bowl> family;
+  const sm::ExponentialFamily<double, 1, 1, Identity, Bowl> family;
   const Population population(0, 12, 0.7, 1.6);
   const auto fit = [&] {
     const sm::GeneralizedScoreMatchingLoss loss;

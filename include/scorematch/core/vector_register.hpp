@@ -39,17 +39,17 @@ template <class T, int N>
 using Register = typename RegisterOf<T, N>::Type;
 #endif
 
-// How many numbers go through the processor at once: one, where they have no registers.
+// The register that takes most numbers at once: one, where they have no registers.
 template <class Scalar>
-struct Lanes {
+struct WidestRegister {
   using Type = Scalar;
-  static constexpr int count = 1;
+  static constexpr int lanes = 1;
 };
 #ifdef SCOREMATCH_HAS_VECTORS
 template <VectorLane Scalar>
-struct Lanes<Scalar> {
-  static constexpr int count = vector_bytes / int(sizeof(Scalar));
-  using Type = Register<Scalar, count>;
+struct WidestRegister<Scalar> {
+  static constexpr int lanes = vector_bytes / int(sizeof(Scalar));
+  using Type = Register<Scalar, lanes>;
 };
 #endif
 

@@ -165,7 +165,7 @@ class RegisterSums {
       }
       if constexpr (Dim > 1) {
         for (int u = 0; u < unroll; u += 2) {
-          add_halves(weighted[u], weighted[u + 1], y[u], y[u + 1], halves[u / 2], Lanes{});
+          add_halves(weighted[u], weighted[u + 1], y[u], y[u + 1], halves[u / 2], EachLane{});
         }
       }
     }
@@ -174,15 +174,15 @@ class RegisterSums {
       for (int r = 0; r < int(turns); ++r) second[0][r] += second[u][r];
     }
     if constexpr (unroll == 4) halves[0] += halves[1];
-    for (int r = 0; r < int(turns); ++r) add_products(sums, r, second[0][r], Lanes{});
-    if constexpr (Dim > 1) add_products(sums, Dim / 2, halves[0], Lanes{});
+    for (int r = 0; r < int(turns); ++r) add_products(sums, r, second[0][r], EachLane{});
+    if constexpr (Dim > 1) add_products(sums, Dim / 2, halves[0], EachLane{});
     for (int k = 0; k < lanes; ++k) sums.first(k % Dim) += first[0][k];
     return end;
   }
 
  private:
   using Vector = double __attribute__((vector_size(vector_bytes)));
-  using Lanes = std::make_integer_sequence<int, lanes>;
+  using EachLane = std::make_integer_sequence<int, lanes>;
 
   static constexpr std::size_t turns = Dim < 4 ? 1 : std::size_t(Dim) / 2;
   // Enough chains of additions to hide their latency, as far as the registers suffice.
@@ -215,7 +215,7 @@ class RegisterSums {
   template <int... R>
   static void add_turned(const Vector& weighted, const Vector& y,
                          [[maybe_unused]] Vector (&sums)[turns], std::integer_sequence<int, R...>) {
-    (add_turned_by<R + 1>(weighted, y, sums[R + 1], Lanes{}), ...);
+    (add_turned_by<R + 1>(weighted, y, sums[R + 1], EachLane{}), ...);
   }
 
   template <int R, int... Lane>

@@ -43,9 +43,9 @@ class StudentT {
   /// degrees of freedom are not finite and above 0.
   StudentT(const Vector& location, const Matrix& scale, Scalar degrees_of_freedom)
       : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}
-  template <detail::EigenExpression Mean, detail::EigenExpression Covariance>
-    requires(detail::SizedLater<Mean, Vector> || detail::SizedLater<Covariance, Matrix>)
-  StudentT(const Mean& location, const Covariance& scale, Scalar degrees_of_freedom)
+  template <detail::EigenExpression Location, detail::EigenExpression Scale>
+    requires(detail::SizedLater<Location, Vector> || detail::SizedLater<Scale, Matrix>)
+  StudentT(const Location& location, const Scale& scale, Scalar degrees_of_freedom)
       : StudentT(Gaussian<Scalar, Dim>(location, scale), degrees_of_freedom) {}
 
   /// From the Gaussian that has its location for a mean and its scale for a covariance.

@@ -17,7 +17,7 @@ namespace scorematch::detail {
 template <class Scalar, int count>
 class RegisterStrip {
  public:
-  static constexpr int lanes = Lanes<Scalar>::count;
+  static constexpr int lanes = WidestRegister<Scalar>::lanes;
   static constexpr int height = count * lanes;
 
   EIGEN_ALWAYS_INLINE void set_zero() {
@@ -59,7 +59,7 @@ class RegisterStrip {
   }
 
  private:
-  using Register = typename Lanes<Scalar>::Type;
+  using Register = typename WidestRegister<Scalar>::Type;
 
   Register registers_[std::size_t(count)];
 };

@@ -46,7 +46,7 @@ void store(const Tile<Scalar>& tile, Block<Scalar> block) {
 template <class Scalar>
 Tile<Scalar> inverse_of_tile(const Tile<Scalar>& lower) {
   Tile<Scalar> result = Tile<Scalar>::Identity();
-  constexpr int lanes = Lanes<Scalar>::count;
+  constexpr int lanes = WidestRegister<Scalar>::lanes;
   if constexpr (lanes == 1) {
     for (int k = edge - 1; k >= 0; --k) {
       result.col(k) *= Scalar(1) / lower(k, k);
@@ -116,7 +116,7 @@ void solve_rows(const ConstBlock<Scalar>& l, const Scalar* scale, Scalar* x, Ind
 
 template <class Scalar>
 void solve_tile(const ConstBlock<Scalar>& l, Block<Scalar> x) {
-  constexpr Index lanes = Lanes<Scalar>::count;
+  constexpr Index lanes = WidestRegister<Scalar>::lanes;
   Scalar scale[edge];
   for (int j = 0; j < edge; ++j) scale[j] = Scalar(1) / l(j, j);
   Index i = 0;

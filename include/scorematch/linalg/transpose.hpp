@@ -35,8 +35,8 @@ EIGEN_ALWAYS_INLINE void interleave(const R& a, const R& b, R& first, R& second,
 template <class Scalar>
 EIGEN_ALWAYS_INLINE void transpose_tile(const Scalar* from, Eigen::Index from_stride, Scalar* to,
                                         Eigen::Index to_stride) {
-  constexpr int count = Lanes<Scalar>::count;
-  using R = typename Lanes<Scalar>::Type;
+  constexpr int count = WidestRegister<Scalar>::lanes;
+  using R = typename WidestRegister<Scalar>::Type;
   R columns[std::size_t(count)];
   SCOREMATCH_UNROLL
   for (int j = 0; j < count; ++j) std::memcpy(&columns[j], from + j * from_stride, sizeof(R));
@@ -61,7 +61,7 @@ EIGEN_ALWAYS_INLINE void transpose_tile(const Scalar* from, Eigen::Index from_st
 template <class Scalar>
 void transpose(const Scalar* from, Eigen::Index from_stride, Eigen::Index rows,
                Eigen::Index columns, Scalar* to, Eigen::Index to_stride) {
-  constexpr int count = Lanes<Scalar>::count;
+  constexpr int count = WidestRegister<Scalar>::lanes;
   for (Eigen::Index i = 0; i < rows; i += count) {
     for (Eigen::Index j = 0; j < columns; j += count) {
       const Scalar* source = from + j * from_stride + i;

@@ -63,7 +63,7 @@ EIGEN_ALWAYS_INLINE void for_each_below(const Matrix& matrix, Visit visit) {
 // The entries below the diagonal, row by row, to those of the vector `to` from `start` on.
 template <class Matrix, class Vector>
 EIGEN_ALWAYS_INLINE void pack_below(const Matrix& matrix, Eigen::Index start, Vector& to) {
-  if constexpr (unrolled<Matrix> || Lanes<typename Matrix::Scalar>::count == 1) {
+  if constexpr (unrolled<Matrix> || WidestRegister<typename Matrix::Scalar>::lanes == 1) {
     for_each_below(matrix, [&](Eigen::Index i, Eigen::Index j, Eigen::Index place)
                                SCOREMATCH_INLINE { to(start + place) = matrix(i, j); });
   } else {
@@ -78,7 +78,7 @@ EIGEN_ALWAYS_INLINE void unpack_below(const Vector& from, Eigen::Index start, Ma
   constexpr bool in_memory = std::is_same_v<typename Vector::Scalar, Scalar> &&
                              bool(Vector::Flags & Eigen::DirectAccessBit) &&
                              int(Vector::InnerStrideAtCompileTime) == 1;
-  if constexpr (in_memory && !unrolled<Matrix> && Lanes<Scalar>::count > 1) {
+  if constexpr (in_memory && !unrolled<Matrix> && WidestRegister<Scalar>::lanes > 1) {
     blocked::unpack_below(from.data() + start, matrix);
   } else {
     for_each_below(matrix,
