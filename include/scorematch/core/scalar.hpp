@@ -83,6 +83,13 @@ Scalar number_or_infinity(const Scalar& value) {
   return select(value == value, value, infinity);
 }
 
+// The same of what may also have become minus infinity.
+template <class Scalar>
+Scalar finite_or_infinity(const Scalar& value) {
+  const Scalar infinity(std::numeric_limits<LaneOf<Scalar>>::infinity());
+  return select(value - value == Scalar(0), value, infinity);
+}
+
 // values[k] = value in the lanes k where the mask holds.
 template <class Mask, class Values, class Value>
 void set_where(const Mask& mask, Values& values, const Value& value) {

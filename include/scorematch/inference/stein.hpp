@@ -201,8 +201,7 @@ class SteinPairs {
   SteinDiscrepancy<Scalar> result(Sum diagonal, Sum off_diagonal) const {
     const Sum n = static_cast<Sum>(count());
     const auto with_units = [&](Sum mean) {
-      const Scalar value = static_cast<Scalar>(mean / length_ / length_);
-      return value - value == 0 ? value : std::numeric_limits<Scalar>::infinity();
+      return finite_or_infinity(static_cast<Scalar>(mean / length_ / length_));
     };
     const Scalar v = with_units((diagonal + off_diagonal) / n / n);
     return {with_units(off_diagonal / n / (n - 1)), v < 0 ? Scalar(0) : v,

@@ -3,6 +3,7 @@
 
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/require.hpp>
+#include <scorematch/core/scalar.hpp>
 #include <scorematch/data/quadratic_form.hpp>
 #include <scorematch/linalg/cholesky.hpp>
 #include <scorematch/linalg/semidefinite_solve.hpp>
@@ -92,8 +93,7 @@ class QuadraticObjective {
     }
     Scalar twice = linear_part;
     for (Eigen::Index k = 0; k < theta.size(); ++k) twice += theta(k) * gradient(k);
-    const Scalar value = twice / 2 + constant_;
-    return value - value == 0 ? value : std::numeric_limits<Scalar>::infinity();
+    return detail::finite_or_infinity(twice / 2 + constant_);
   }
 
   /// The minimum; where it is not unique, the one with the least sum_k Gamma_kk theta_k^2.
@@ -131,8 +131,7 @@ class QuadraticObjective {
       }
     }
     for (Eigen::Index k = 0; k < u.size(); ++k) twice += u(k) * gradient(k);
-    const Scalar value = (linear_part + twice) / 2 + constant_;
-    return value - value == 0 ? value : std::numeric_limits<Scalar>::infinity();
+    return detail::finite_or_infinity((linear_part + twice) / 2 + constant_);
   }
   Parameters to_local(const Parameters& theta) const { return theta.cwiseQuotient(unit_); }
   Parameters from_local(const Parameters& u) const { return u.cwiseProduct(unit_); }
