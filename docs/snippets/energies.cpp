@@ -134,6 +134,31 @@ void batches() {
   expect((fit.parameters - Eigen::Vector2d(1.5, 0.4)).norm() < 0.15, "mini-batches");
 }
 
+void schedules() {
+  const Eigen::Matrix2Xd all = draw_samples(6000);
+  const auto samples = all.leftCols(5000);
+  const auto held_out = all.rightCols(1000);
+  const auto family = sm::energy_family<2>(DoubleWells{}, Eigen::Vector2d(0, 0));
+  const sm::MiniBatches loss(sm::ScoreMatchingLoss{}, {.size = 250, .seed = 1});
+
+  const sm::Adam cosine{.learning_rate = 0.05,
+                        .schedule = {.warm_up = 50, .cosine_to = 0.01},
+                        .max_iterations = 1000};
+  auto stop =
+      sm::early_stopping(sm::ScoreMatchingLoss{}, family, held_out, {.every = 20, .patience = 10});
+  sm::fit(family, loss, cosine, samples, stop);
+  const auto& best = stop.best();  // parameters, their loss on held_out, and the step
+  const auto density = family.distribution(best.parameters);
+
+  const sm::Averaged averaged(sm::Adam{.learning_rate = 0.05, .max_iterations = 1000},
+                              {.last = 500});
+  const auto mean = sm::fit(family, loss, averaged, samples);
+
+  expect((best.parameters - Eigen::Vector2d(1.5, 0.4)).norm() < 0.15, "early stopping");
+  expect(density.score(Eigen::Vector2d(1, 1)).allFinite(), "the density there");
+  expect((mean.parameters - Eigen::Vector2d(1.5, 0.4)).norm() < 0.15, "the mean of a walk");
+}
+
 void kept_from_recording() {
   const Eigen::RowVectorXd samples = draw_samples(500).row(0);
   const auto spring = [](const auto& x, const auto& theta) {
@@ -153,6 +178,7 @@ int main() {
   first_energy();
   many_points();
   batches();
+  schedules();
   kept_from_recording();
   any_function();
   mixture();

@@ -3,6 +3,7 @@
 // Composes family, loss and optimizer.
 #pragma once
 
+#include <scorematch/fit/early_stopping.hpp>
 #include <scorematch/fit/estimator.hpp>
 #include <scorematch/fit/fit.hpp>
 #include <scorematch/fit/fit_batch.hpp>

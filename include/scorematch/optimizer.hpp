@@ -4,6 +4,7 @@
 #pragma once
 
 #include <scorematch/optimizer/adam.hpp>
+#include <scorematch/optimizer/averaged.hpp>
 #include <scorematch/optimizer/closed_form.hpp>
 #include <scorematch/optimizer/convergence.hpp>
 #include <scorematch/optimizer/descent.hpp>
@@ -11,4 +12,5 @@
 #include <scorematch/optimizer/lbfgs.hpp>
 #include <scorematch/optimizer/momentum.hpp>
 #include <scorematch/optimizer/norm.hpp>
+#include <scorematch/optimizer/step_schedule.hpp>
 #include <scorematch/optimizer/wolfe_search.hpp>

@@ -3,6 +3,7 @@
 
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/optimizer/descent.hpp>
+#include <scorematch/optimizer/step_schedule.hpp>
 
 #include <Eigen/Core>
 
@@ -26,11 +27,11 @@ namespace scorematch {
 /// On a noisy gradient (mini-batches) a constant learning rate ends at a distance from the minimum
 /// that it sets. With `decay` step t has the rate learning_rate / sqrt(1 + decay t), t = 0, 1, ...:
 /// at first constant, then falling as 1 / sqrt(t), the schedule of the convergence theorem of
-/// Kingma and Ba.
+/// Kingma and Ba. A `schedule` multiplies with that: a warm-up, a cosine to a last fraction.
 ///
 /// **Errors** as `GradientDescent`; beta1 and beta2 must lie in [0, 1), epsilon above 0 in
-/// the scalar of the parameters too; decay must be finite and at least 0. A gradient whose square
-/// overflows ends the walk as `diverged`.
+/// the scalar of the parameters too; decay must be finite and at least 0, and the schedule as it
+/// says. A gradient whose square overflows ends the walk as `diverged`.
 ///
 /// **Cost** as `GradientDescent`, and four more parameter vectors.
 struct Adam {
@@ -41,6 +42,8 @@ struct Adam {
   bool amsgrad = false;
   /// The rate has halved after 3 / decay steps.
   double decay = 0;
+  /// The fraction of the rate that each step has.
+  StepSchedule schedule = {};
   Eigen::Index max_iterations = 10000;
   /// Relative to |loss|.
   double gradient_tolerance = 1e-8;
@@ -78,7 +81,8 @@ struct Adam {
           b2_power *= b2;
           const Scalar fall =
               static_cast<Scalar>(std::sqrt(1 + decay * static_cast<double>(iteration - 1)));
-          const Scalar scale = rate / fall / (1 - b1_power);
+          const Scalar part = static_cast<Scalar>(schedule(iteration - 1, max_iterations));
+          const Scalar scale = rate * part / fall / (1 - b1_power);
           const Scalar correction = Scalar(1) / sqrt(1 - b2_power);
           deviation = largest.cwiseSqrt();
           for (Eigen::Index i = 0; i < gradient.size(); ++i) {
@@ -99,6 +103,7 @@ struct Adam {
                            "a finite number above 0");
     detail::require_option(isfinite(decay) && decay >= 0, "Adam", "decay", decay,
                            "a finite number, at least 0");
+    schedule.require_options("Adam");
   }
 };
 
