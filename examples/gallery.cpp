@@ -114,8 +114,10 @@ struct Truth {
       case Shape::moons: {  // the arcs by quadrature
         constexpr int points = 60;
         Eigen::Matrix<Number, 2 * points, 1> near_point;
-        for (int k = 0; k < 2 * points; ++k) {
-          near_point(k) = closeness(x, on_moon(k % 2 == 1, (k / 2 + 0.5) / points), scale);
+        for (int k = 0; k < points; ++k) {
+          const double t = (k + 0.5) / points;
+          near_point(k) = closeness(x, on_moon(false, t), scale);
+          near_point(points + k) = closeness(x, on_moon(true, t), scale);
         }
         return sm::logsumexp(near_point);
       }
