@@ -186,7 +186,36 @@ TEST_CASE("the mean of the last points scatters less about the minimum than they
   CHECK(of_mean <= of_last / 4);
 }
 
+TEST_CASE("averaging: many problems one by one, in float, by a line search") {
+  Rng rng(6);
+  const sm::ScoreMatchingLoss loss;
+  const sm::Averaged averaged(sm::Adam{.max_iterations = 30}, {.last = 10});
+  const sm::GaussianFamily<float, 2> family;
+  std::vector<sm::Moments<float, 2>> moments(5);
+  for (auto& part : moments) part.add(random_samples<float, 2>(2, 30, rng));
+  const auto fits = sm::fit_batch(family, loss, averaged, moments);
+  for (std::size_t k = 0; k < moments.size(); ++k) {
+    CHECK(fits[k] == sm::fit(family, loss, averaged, moments[k]));
+  }
+  const sm::Averaged searching(sm::Lbfgs{.max_iterations = 3}, {.last = 3});
+  const Eigen::Vector<float, 5> from_afar = Eigen::Vector<float, 5>::Constant(1.5F);
+  Eigen::Vector<float, 5> sum = Eigen::Vector<float, 5>::Zero();
+  const auto fit = sm::fit(family, loss, searching, moments[0], from_afar,
+                           [&](const auto& state) { sum += state.parameters; });
+  CHECK(fit.iterations == 3);
+  CHECK((fit.parameters - sum / 3).norm() <= 1e-5F);
+}
+
+namespace {
+
+template <class O>
+concept CanBeAveraged = requires { typename sm::Averaged<O>; };
+
+}  // namespace
+
 TEST_CASE("averaging: what it takes and what it refuses") {
+  static_assert(CanBeAveraged<sm::Momentum>);
+  static_assert(!CanBeAveraged<sm::ClosedForm>);
   static_assert(sm::AdaptiveOptimizer<sm::Averaged<sm::Lbfgs>>);
   static_assert(!sm::AdaptiveOptimizer<sm::Averaged<sm::Adam>>);
   CHECK(contains(message_of([] { sm::Averaged(sm::Adam{}, {.last = 0}); }),
