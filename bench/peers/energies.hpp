@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <numbers>
 
 namespace energies {
 
@@ -98,6 +99,45 @@ void print(const char* end) {
   std::printf("\"exact_seconds\": %.9g, \"denoising_seconds\": %.9g}%s\n",
               seconds([&] { exact(theta, gradient); }),
               seconds([&] { denoising(theta, gradient); }), end);
+}
+
+// The ring: radius 2, noise 0.25 across; three numbers of a low-discrepancy sequence make a point.
+inline Eigen::Matrix2Xd ring(Eigen::Index first, Eigen::Index count) {
+  const double tau = 2 * std::numbers::pi;
+  const auto fraction = [](double value) { return value - std::floor(value); };
+  Eigen::Matrix2Xd samples(2, count);
+  for (Eigen::Index j = 0; j < count; ++j) {
+    const double k = double(first + j) + 0.5;
+    const double across = 0.25 * std::sqrt(-2 * std::log(fraction(k * 0.8191725133961645))) *
+                          std::cos(tau * fraction(k * 0.6710436067037893));
+    const double angle = tau * fraction(k * 0.5497004779019703);
+    samples.col(j) << (2 + across) * std::cos(angle), (2 + across) * std::sin(angle);
+  }
+  return samples;
+}
+
+// A whole fit of the ring by a network of two layers of 32: Adam on mini-batches, and the loss on
+// samples held out.
+inline void print_fit() {
+  using Energy = Network<2, 32, true>;
+  using Theta = Eigen::Matrix<double, Energy::count, 1>;
+  constexpr int steps = 1000, batch = 128;
+  Theta start;
+  for (Eigen::Index p = 0; p < start.size(); ++p) start(p) = 0.3 * std::cos(2.3 * double(p) + 0.7);
+  const auto family = sm::energy_family<2>(Energy{}, start);
+  const Eigen::Matrix2Xd samples = ring(0, 5000);
+  sm::SampleSet<double, 2> held_out;
+  held_out.add(ring(5000, 5000));
+  auto held_out_loss = sm::ScoreMatchingLoss{}.objective(family, held_out);
+  const sm::MiniBatches loss(sm::ScoreMatchingLoss{}, {.size = batch, .seed = 1});
+  const sm::Adam adam{.learning_rate = 3e-3, .max_iterations = steps};
+  const std::clock_t begin = std::clock();
+  const auto fit = sm::fit(family, loss, adam, samples);
+  const double spent = double(std::clock() - begin) / CLOCKS_PER_SEC;
+  std::printf("  \"fit\": {\"steps\": %d, \"batch\": %d, \"rate\": %.17g, ", steps, batch,
+              adam.learning_rate);
+  std::printf("\"before\": %.17g, \"after\": %.17g, \"seconds\": %.9g}\n", held_out_loss(start),
+              held_out_loss(fit.parameters), spent);
 }
 
 }  // namespace energies

@@ -63,3 +63,56 @@ for k, case in enumerate(peer.answer["energies"]):
                 least(lambda: exact(x, layers)))
     peer.report(f"PyTorch, denoising loss of energy {size}", ["energies", k, "denoising_seconds"],
                 least(lambda: denoising(x, layers)))
+
+
+def ring(first, count):
+    """The samples of energies.hpp."""
+    def fraction(value):
+        return value - torch.floor(value)
+
+    tau = 2 * torch.pi
+    k = torch.arange(first, first + count, dtype=torch.float64) + 0.5
+    across = 0.25 * torch.sqrt(-2 * torch.log(fraction(k * 0.8191725133961645)))
+    across = across * torch.cos(tau * fraction(k * 0.6710436067037893))
+    angle = tau * fraction(k * 0.5497004779019703)
+    return torch.stack([(2 + across) * torch.cos(angle), (2 + across) * torch.sin(angle)], dim=1)
+
+
+def batches(samples, size, steps, seed):
+    """The library's: SplitMix64 shuffles all samples anew whenever they have all been seen."""
+    mask = (1 << 64) - 1
+    order, place, drawn = list(range(samples)), 0, []
+    for _ in range(steps):
+        batch = []
+        for _ in range(size):
+            if place == 0:
+                for j in range(samples - 1, 0, -1):
+                    seed = (seed + 0x9E3779B97F4A7C15) & mask
+                    z = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & mask
+                    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+                    k = (z ^ (z >> 31)) % (j + 1)
+                    order[j], order[k] = order[k], order[j]
+            batch.append(order[place])
+            place = (place + 1) % samples
+        drawn.append(torch.tensor(batch))
+    return drawn
+
+
+# A whole fit: the ring by two layers of 32, Adam on the library's batches, and its held-out loss.
+def fit_ring(samples, drawn, layers, rate):
+    adam = torch.optim.Adam(layers, lr=rate)
+    for batch in drawn:
+        x = samples[batch].requires_grad_()
+        _, gradient = exact(x, layers)
+        for layer, slope in zip(layers, gradient):
+            layer.grad = slope
+        adam.step()
+
+
+fit = peer.answer["fit"]
+layers = parameters_of(2, 32, True)
+drawn = batches(5000, fit["batch"], fit["steps"], 1)
+seconds = peer.cpu_seconds(lambda: fit_ring(ring(0, 5000), drawn, layers, fit["rate"]))[1]
+held_out = exact(ring(5000, 5000).requires_grad_(), layers)[0].item()
+peer.require("PyTorch, fit of the ring", [held_out], ["fit", ("after",)], 1e-3)
+peer.report("PyTorch, fit of a ring", ["fit", "seconds"], seconds)

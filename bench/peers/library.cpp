@@ -75,5 +75,7 @@ int main() {
   energies::print<10, 12, false>(",");
   energies::print<10, 64, false>(",");
   energies::print<10, 32, true>("");
-  std::printf("  ]\n}\n");
+  std::printf("  ],\n");
+  energies::print_fit();
+  std::printf("}\n");
 }
