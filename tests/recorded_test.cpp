@@ -555,3 +555,65 @@ TEST_CASE("log(1 + x) of packs keeps the digits of a small x") {
     }
   }
 }
+
+TEST_CASE("logsumexp keeps the digits of its slopes far from its terms") {
+  // One Gaussian as a mixture of one, and two far from both: the spread of gradients is small
+  // beside their squares.
+  const auto check = [](auto scalar, auto components, double x, double tolerance) {
+    using T = decltype(scalar);
+    constexpr int count = decltype(components)::value;
+    CAPTURE(x);
+    CAPTURE(count);
+    const sm::ScoreMatchingLoss loss;
+    const auto slopes = [&](auto number) {
+      using Number = decltype(number);
+      const sm::GaussianMixtureFamily<Number, 1, count> family;
+      Eigen::Matrix<Number, 1, 3> samples(Number(T(x)), Number(T(-1)), Number(T(0.5)));
+      auto summary = loss.summary(family);
+      summary.add(samples);
+      auto objective = loss.objective(family, summary);
+      typename sm::GaussianMixtureFamily<Number, 1, count>::Parameters theta, gradient;
+      for (Eigen::Index k = 0; k < theta.size(); ++k) theta(k) = Number(T(0.3 - 0.25 * double(k)));
+      objective(theta, gradient);
+      return Eigen::VectorXd(gradient.template cast<double>());
+    };
+    const Eigen::VectorXd recorded = slopes(T()), expected = slopes(static_cast<long double>(0));
+    CHECK((recorded - expected).norm() <= tolerance * expected.norm());
+  };
+  const std::integral_constant<int, 1> one;
+  const std::integral_constant<int, 2> two;
+  for (const double x : {10.0, 100.3, 1000.7}) {
+    check(float(), one, x, 1e-5);
+    check(float(), two, x, 1e-5);
+    check(double(), one, 1e3 * x, 1e-13);
+    check(double(), two, 1e3 * x, 1e-13);
+  }
+}
+
+TEST_CASE("rare operations of recorded numbers") {
+  const Eigen::RowVector3d samples(0.5, -2, 1);
+  const Eigen::Matrix<double, 1, 1> theta(0.7);
+  const auto same = [&](const auto& energy) {
+    const auto value = [&](const auto& called) {
+      const auto family = sm::energy_family<1>(called, theta);
+      auto summary = sm::ScoreMatchingLoss().summary(family);
+      summary.add(samples);
+      Eigen::Matrix<double, 1, 1> gradient;
+      const double loss = sm::ScoreMatchingLoss().objective(family, summary)(theta, gradient);
+      return Eigen::Vector2d(loss, gradient(0));
+    };
+    const Eigen::Vector2d recorded = value(energy), expected = value(sm::not_recorded(energy));
+    CHECK(std::isfinite(expected(0)));
+    CHECK((recorded - expected).norm() <= 1e-13 * expected.norm());
+  };
+  same([](const auto& x, const auto& t) {
+    using std::fma;
+    return -fma(x(0), x(0), t(0) * x(0)) - fma(x(0) * t(0), x(0), 2.0);
+  });
+  // The inverse of this constant is not finite.
+  same([](const auto& x, const auto& t) { return x(0) * x(0) * 1e-309 / 1e-309 * -t(0); });
+  same([](const auto& x, const auto& t) {
+    using std::pow;
+    return pow(x(0) / 8, 3000000000u) - x(0) * x(0) * t(0);
+  });
+}

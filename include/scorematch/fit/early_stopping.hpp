@@ -40,7 +40,9 @@ struct BestPoint {
 /// check where the loss has not been below its lowest for `patience` checks in a row. A loss that
 /// is NaN is not below.
 ///
-/// A step 1 begins anew: one observer serves several walks, one after the other.
+/// The first step of a walk begins anew: one observer serves several walks, one after the other. It
+/// does not see a walk that takes no step (its start is the minimum already, say), and then has the
+/// best point of an earlier one: look at `fit.iterations`.
 ///
 /// **Cost** one validation loss every `every` steps. **Allocation** of a dynamic size: each point
 /// that is the best so far.
@@ -76,9 +78,9 @@ class EarlyStopping {
     return bad_checks_ < options_.patience;
   }
 
-  /// The point with the lowest validation loss of the last walk.
+  /// The point with the lowest validation loss of the last walk that took a step.
   ///
-  /// **Errors** std::invalid_argument where the walk ended before the first check.
+  /// **Errors** std::invalid_argument where that walk ended before the first check.
   const BestPoint<Parameters>& best() const {
     if (!best_) {
       detail::fail("EarlyStopping: best() before a check; expected a walk of at least every = ",
@@ -87,7 +89,7 @@ class EarlyStopping {
     return *best_;
   }
 
-  /// The checks of the last walk.
+  /// The checks of the last walk that took a step.
   Eigen::Index checks() const { return checks_; }
 
  private:

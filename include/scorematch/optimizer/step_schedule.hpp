@@ -30,7 +30,7 @@ struct StepSchedule {
 
   /// The fraction that a step has, counted from 0, on a walk of at most `max_iterations`.
   double operator()(Eigen::Index step, Eigen::Index max_iterations) const {
-    if (step < warm_up) return static_cast<double>(step + 1) / static_cast<double>(warm_up + 1);
+    if (step < warm_up) return (static_cast<double>(step) + 1) / (static_cast<double>(warm_up) + 1);
     const Eigen::Index length = cosine_steps > 0 ? cosine_steps : max_iterations - warm_up;
     if (step - warm_up >= length) return cosine_to;
     const double done = static_cast<double>(step - warm_up) / static_cast<double>(length);

@@ -71,7 +71,7 @@ class ForwardReplay : public ReplayMemory<T> {
         case Op::sum: sum(node(step)); break;
         case Op::product: product(node(step)); break;
         case Op::binary: binary(node(step)); break;
-        case Op::peak: peak(node(step)); break;
+        case Op::logsumexp: logsumexp(node(step)); break;
         case Op::layer: layer(program_->layers[step.node]); break;
         case Op::guard: {
           const Node& a = node(step);
@@ -146,7 +146,6 @@ class ForwardReplay : public ReplayMemory<T> {
   template <class Gradient>
   Gradient gradient_of(const Node& n) {
     if constexpr (Gradient::row) {
-      if (n.kind == Kind::peak) return {};
       const Row& row = program_->rows[n.row];
       if constexpr (Gradient::dense) {
         return {&program_->weights[row.begin + first_], &weight_sum_[row.begin + first_]};
@@ -195,8 +194,25 @@ class ForwardReplay : public ReplayMemory<T> {
   }
 
   const P& value_of(const Node& n) const {
-    if (n.slot != Program<T>::none && n.kind != Kind::binary) return value_[n.slot];
-    return value_[n.jet];
+    return value_[n.kind == Kind::linear || n.kind == Kind::composed ? n.slot : n.jet];
+  }
+
+  // The jet that term t of a node is.
+  const Node& jet_of(Id t) const { return program_->nodes[program_->terms[t].node]; }
+  // An entry of the gradient of a jet, zero where it has none.
+  P entry_of(const Node& n, int i) const {
+    return n.dense || (mask_of(n) >> i & 1) != 0 ? value_[n.jet + gradient + Id(i)] : P(T(0));
+  }
+  // visit(i) for the coordinates that the gradient of n has.
+  template <class Visit>
+  void for_each_coordinate(const Node& n, Visit visit) const {
+    for (std::uint32_t rest = coordinates(n); rest != 0; rest &= rest - 1) {
+      visit(std::countr_zero(rest));
+    }
+  }
+  std::uint32_t coordinates(const Node& n) const {
+    constexpr std::uint32_t all = width == 32 ? ~0u : (1u << width) - 1;
+    return n.dense ? all : mask_of(n);
   }
 
   template <class Type>
@@ -237,8 +253,7 @@ class ForwardReplay : public ReplayMemory<T> {
     const P* const u = &value_[a.jet + gradient];
     const P* const w = &value_[b.jet + gradient];
     const std::uint32_t of_a = a.dense ? ~0u : mask_of(a), of_b = b.dense ? ~0u : mask_of(b);
-    const std::uint32_t padded = n.dense ? (width == 32 ? ~0u : (1u << width) - 1) : mask_of(n);
-    for (std::uint32_t rest = padded; rest != 0; rest &= rest - 1) {
+    for (std::uint32_t rest = coordinates(n); rest != 0; rest &= rest - 1) {
       const int i = std::countr_zero(rest);
       visit(i, of_a >> i & 1 ? u[i] : P(T(0)), of_b >> i & 1 ? w[i] : P(T(0)));
     }
@@ -408,15 +423,30 @@ class ForwardReplay : public ReplayMemory<T> {
             times(phi[of_bb], bb) + P(T(2)) * times(phi[of_ab], ab);
   }
 
-  // The largest; where that is not finite 0, so that differences from it are.
-  void peak(const Node& n) {
-    const Term* const terms = program_->terms.data();
-    P top = value_of(program_->nodes[terms[n.first].node]);
-    for (Id t = n.first + 1; t < n.last; ++t) {
-      const P v = value_of(program_->nodes[terms[t].node]);
-      top = select(top < v, v, top);
+  // With weights p_k = exp(z_k - z): the gradient is their mean of those of z_k, and the
+  // second-order part the mean of z_k'' + <d z_k - d z, d z_k - d z>.
+  void logsumexp(const Node& n) {
+    P* const to = &value_[n.jet];
+    P* const weight = &value_[n.slot];
+    to[0] = this->weigh(n);
+    for_each_coordinate(n, [&](int i) {
+      P mean(T(0));
+      for (Id t = n.first; t < n.last; ++t) {
+        mean += times(weight[t - n.first], entry_of(jet_of(t), i));
+      }
+      to[gradient + Id(i)] = mean;
+    });
+    P curve(T(0));
+    for (Id t = n.first; t < n.last; ++t) {
+      const Node& z = jet_of(t);
+      P sum = value_[z.jet + 1];
+      for_each_coordinate(n, [&](int i) {
+        const P apart = entry_of(z, i) - to[gradient + Id(i)];
+        sum += measured(i, apart) * apart;
+      });
+      curve += times(weight[t - n.first], sum);
     }
-    value_[n.slot] = select(is_finite(top), top, P(T(0)));
+    to[1] = curve;
   }
 
   void layer(const Layer& layer) {

@@ -145,7 +145,7 @@ Recorded<T> pow(const Recorded<T>& x, Integer n) {
   return x.with_parameter(
       [](const auto& v, T order) {
         using std::pow;
-        return pow(v, static_cast<int>(order));
+        return pow(v, static_cast<long long>(order));
       },
       detail::IntegerPower(), static_cast<T>(n));
 }
@@ -242,10 +242,11 @@ Recorded<T> min EIGEN_NOT_A_MACRO(C c, const Recorded<T>& x) {
 }
 
 /// a b + c.
-template <class T, class A, class B, class C>
-  requires std::same_as<std::common_type_t<A, B, C>, Recorded<T>>
-Recorded<T> fma(const A& a, const B& b, const C& c) {
-  return Recorded<T>(a) * Recorded<T>(b) + Recorded<T>(c);
+template <class A, class B, class C>
+  requires detail::RecordedNumber<std::common_type_t<A, B, C>>
+std::common_type_t<A, B, C> fma(const A& a, const B& b, const C& c) {
+  using X = std::common_type_t<A, B, C>;
+  return X(a) * X(b) + X(c);
 }
 
 /// log of the sum of exp over the entries of a vector, without overflow; the empty sum gives
@@ -257,10 +258,22 @@ typename Vector::Scalar logsumexp(const Vector& vector) {
   using X = typename Vector::Scalar;
   const auto& entries = vector.eval();
   if (entries.size() == 0) return X(-std::numeric_limits<double>::infinity());
-  const X largest = X::peak(entries);
-  X rest(0);
-  for (Eigen::Index k = 0; k < entries.size(); ++k) rest += exp(entries(k) - largest);
-  return largest + log(rest);
+  using T = decltype(entries(0).at_leader());
+  bool of_sample = false;
+  T top = entries(0).at_leader();
+  for (Eigen::Index k = 0; k < entries.size(); ++k) {
+    of_sample = of_sample || entries(k).of_sample();
+    if (top < entries(k).at_leader()) top = entries(k).at_leader();
+  }
+  if (!std::isfinite(top)) top = T(0);
+  if (!of_sample) {
+    X rest(0);
+    for (Eigen::Index k = 0; k < entries.size(); ++k) rest += exp(entries(k) - top);
+    return top + log(rest);
+  }
+  T sum(0);
+  for (Eigen::Index k = 0; k < entries.size(); ++k) sum += std::exp(entries(k).at_leader() - top);
+  return X::logsumexp(entries, top + std::log(sum));
 }
 /// log(exp(x) + exp(y)), without overflow.
 template <class T>

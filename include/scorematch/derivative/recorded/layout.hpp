@@ -100,7 +100,6 @@ class ProgramLayout : public Program<T> {
         n.depends = false;
         continue;
       }
-      if (n.kind == Kind::peak) continue;
       if (n.a != none) used_[n.a] = true;
       if (n.b != none) used_[n.b] = true;
       for (Id t = n.first; t < n.last; ++t) used_[terms[t].node] = true;
@@ -118,9 +117,6 @@ class ProgramLayout : public Program<T> {
       if (step.op == Op::guard) {
         keep(step.node);
         keep(step.other);
-      } else if (step.op == Op::peak) {
-        const Node& n = nodes[step.node];
-        for (Id t = n.first; t < n.last; ++t) keep(terms[t].node);
       }
     }
   }
@@ -166,7 +162,7 @@ class ProgramLayout : public Program<T> {
     Id t = n.first;
     for (; t < n.last && free; ++t) {
       Node& input = nodes[terms[t].node];
-      free = input.layer == none && !input.output && input.dense && input.kind != Kind::peak;
+      free = input.layer == none && !input.output && input.dense;
       if (free) input.layer = Id(layers.size());
     }
     if (free) return true;
@@ -270,7 +266,10 @@ class ProgramLayout : public Program<T> {
         n.slot = value_count;
         value_count += Id(partials);
         break;
-      case Kind::peak: n.slot = value_count++; break;
+      case Kind::logsumexp:  // its weights
+        n.slot = value_count;
+        value_count += n.last - n.first;
+        break;
       default: break;
     }
   }
@@ -311,7 +310,7 @@ class ProgramLayout : public Program<T> {
       return n.dense ? TermKind::dense_curved : TermKind::sparse_curved;
     }
     if (n.kind == Kind::linear && rows[n.row].dense) return TermKind::dense_row;
-    return TermKind::sparse_row;  // a peak as well: a row without entries
+    return TermKind::sparse_row;
   }
 
   void fill(Layer& layer) {

@@ -74,7 +74,7 @@ class LineReplay : public ReplayMemory<T> {
           n.pair.at(value_[jet_a(n)], value_[jet_b(n)], &value_[n.slot]);
           value_[n.jet] = value_[n.slot + of_value];
           break;
-        case Op::peak: peak(n); break;
+        case Op::logsumexp: value_[n.jet] = this->weigh(n); break;
         case Op::layer: layer_values(program_->layers[step.node]); break;
         case Op::guard:
           live = (live & this->agreeing(step, value_of(n), value_of_other(step))) | kept;
@@ -139,6 +139,7 @@ class LineReplay : public ReplayMemory<T> {
         case Op::sum: sum_back(n, direction, second || step.node != program_->result); break;
         case Op::product: product_back(n); break;
         case Op::binary: binary_back(n); break;
+        case Op::logsumexp: logsumexp_back(n); break;
         default: break;
       }
     }
@@ -193,7 +194,6 @@ class LineReplay : public ReplayMemory<T> {
   static bool is_curved(const Term& term) {
     return term.kind == TermKind::dense_curved || term.kind == TermKind::sparse_curved;
   }
-  static bool is_peak(const Term& term) { return term.kind == TermKind::sparse_row; }
 
   // The entries of rows: each calls visit(coordinate, place of the entry in the row). Of dense rows
   // they are as many as there are coordinates, which may be known when this is compiled.
@@ -315,16 +315,6 @@ class LineReplay : public ReplayMemory<T> {
     return v;
   }
 
-  // The largest; where that is not finite 0, so that differences from it are.
-  void peak(const Node& n) {
-    P top = value_of(program_->nodes[program_->terms[n.first].node]);
-    for (Id t = n.first + 1; t < n.last; ++t) {
-      const P v = value_of(program_->nodes[program_->terms[t].node]);
-      top = select(top < v, v, top);
-    }
-    value_[n.slot] = select(is_finite(top), top, P(T(0)));
-  }
-
   void layer_values(const Layer& layer) {
     P* const to = &value_[layer.jet];
     for (Id j = 0; j < layer.size(); ++j) {
@@ -362,6 +352,7 @@ class LineReplay : public ReplayMemory<T> {
           break;
         case Op::product: product_slopes(node(step)); break;
         case Op::binary: binary_slopes(node(step)); break;
+        case Op::logsumexp: logsumexp_slopes(node(step)); break;
         case Op::layer: layer_slopes(program_->layers[step.node]); break;
         default: break;
       }
@@ -402,7 +393,6 @@ class LineReplay : public ReplayMemory<T> {
   }
 
   void term_slopes(const Term* begin, const Term* end, P* sum) const {
-    if (is_peak(*begin)) return;
     for (const Term* term = begin; term != end; ++term) {
       const P c = uniform(term->coefficient);
       const P* const z = &value_[term->value];
@@ -434,6 +424,26 @@ class LineReplay : public ReplayMemory<T> {
               times(phi[of_bb], dw * dw) + P(T(2)) * times(phi[of_ab], du * dw);
     }
   }
+
+  // As in `ForwardReplay`.
+  void logsumexp_slopes(const Node& n) {
+    P* const to = &value_[n.jet];
+    const P* const weight = &value_[n.slot];
+    P mean(T(0)), curve(T(0));
+    for (Id t = n.first; t < n.last; ++t) {
+      mean += times(weight[t - n.first], jet_of(t)[gradient]);
+    }
+    to[gradient] = mean;
+    if constexpr (second) {
+      for (Id t = n.first; t < n.last; ++t) {
+        const P apart = jet_of(t)[gradient] - mean;
+        curve += times(weight[t - n.first], jet_of(t)[1] + apart * apart);
+      }
+      to[1] = curve;
+    }
+  }
+  // The jet that term t of a node is.
+  const P* jet_of(Id t) const { return &value_[program_->nodes[program_->terms[t].node].jet]; }
 
   void layer_slopes(const Layer& layer) {
     P* const to = &value_[layer.jet];
@@ -484,6 +494,11 @@ class LineReplay : public ReplayMemory<T> {
           pass(n.a, value_[n.slot + of_a]);
           pass(n.b, value_[n.slot + of_b]);
           break;
+        case Op::logsumexp:
+          for (Id t = n.first; t < n.last; ++t) {
+            pass(program_->terms[t].node, value_[n.slot + (t - n.first)]);
+          }
+          break;
         default: break;
       }
     }
@@ -514,7 +529,6 @@ class LineReplay : public ReplayMemory<T> {
   }
 
   void pull_terms(const Term* begin, const Term* end, const P& by) {
-    if (is_peak(*begin)) return;
     for (const Term* term = begin; term != end; ++term) {
       const P scaled = uniform(term->coefficient) * by;
       adjoint_[term->adjoint] += is_curved(*term) ? times(scaled, value_[term->value + 1]) : scaled;
@@ -614,9 +628,7 @@ class LineReplay : public ReplayMemory<T> {
       const P c = uniform(term.coefficient);
       const P* const z = &value_[term.value];
       P by_coefficient;
-      if (is_peak(term)) {
-        by_coefficient = from[0] * z[0];
-      } else if (is_curved(term)) {
+      if (is_curved(term)) {
         by_coefficient = curved_back(z, program_->nodes[term.base], from_adjoint, c);
       } else {
         P* const to = &adjoint_[term.adjoint];
@@ -681,6 +693,24 @@ class LineReplay : public ReplayMemory<T> {
     to_b[0] += by_b;
     to_a[gradient] += by_du;
     to_b[gradient] += by_dw;
+  }
+
+  void logsumexp_back(const Node& n) {
+    const P* const from = &adjoint_[n.adjoint];
+    const P* const mean = &value_[n.jet];
+    for (Id t = n.first; t < n.last; ++t) {
+      const P weight = value_[n.slot + (t - n.first)];
+      P* const to = &adjoint_[program_->nodes[program_->terms[t].node].adjoint];
+      const P apart = jet_of(t)[gradient] - mean[gradient];
+      P by_value = from[0] + from[gradient] * apart, by_slope = from[gradient];
+      if constexpr (second) {
+        by_value += from[1] * (jet_of(t)[1] - mean[1] + apart * apart);
+        by_slope += (from[1] + from[1]) * apart;
+        to[1] += times(weight, from[1]);
+      }
+      to[0] += times(weight, by_value);
+      to[gradient] += times(weight, by_slope);
+    }
   }
 
   void layer_back(const Layer& layer) {

@@ -64,7 +64,8 @@ struct JetShape {
 // - composed: phi(linear or jet); phi and its derivatives are kept, its gradient is not.
 // - sum: sum_k u_k node_k + u; a jet, which is value, second-order part and gradient.
 // - product, binary: of two jets; a jet.
-// - peak: the largest of some values, taken as a constant.
+// - logsumexp: of some jets; a jet. Its own instruction, since the chain rule through exp and log
+//   would leave the spread of gradients to a difference of large squares.
 //
 // A sum is kept as a chain of links while it grows, and becomes a node where it is used. Every
 // number is also known at one sample, the leader, which decides comparisons; a *guard* in the
@@ -78,7 +79,7 @@ class Program {
   static constexpr Id constant_bit = Id(1) << 31;
   static constexpr Id one = constant_bit;
 
-  enum class Kind : std::uint8_t { linear, composed, sum, product, binary, peak };
+  enum class Kind : std::uint8_t { linear, composed, sum, product, binary, logsumexp };
   enum class Relation : std::uint8_t { below, at_most, equal, finite, nan };
 
   struct Node {
@@ -92,7 +93,7 @@ class Program {
     Id a = none;  // composed, product, binary: of what
     Id b = none;
     Id row = none;  // linear
-    Id first = 0;   // sum, peak: of the terms
+    Id first = 0;   // sum, logsumexp: of the terms
     Id last = 0;
     Id offset = none;  // sum
     Id uses = 0;
@@ -154,7 +155,17 @@ class Program {
   };
 
   // Rows and what is composed of them need the sample alone: they run before the steps.
-  enum class Op : std::uint8_t { linear, composed, form, sum, product, binary, peak, layer, guard };
+  enum class Op : std::uint8_t {
+    linear,
+    composed,
+    form,
+    sum,
+    product,
+    binary,
+    logsumexp,
+    layer,
+    guard
+  };
   struct Step {
     Op op;
     Id node = none;   // layer: in `layers`
@@ -200,7 +211,7 @@ class Program {
   std::vector<Layer> layers;
   std::vector<Id> outputs;              // of the layers: nodes
   std::vector<T> coefficients;          // of the layers
-  std::vector<Id> gathered;             // for peak()
+  std::vector<Id> gathered;             // for logsumexp()
   std::vector<T> leader;                // the sample that decides
   std::vector<std::pair<Id, Id>> sums;  // ranges of adjoints that a pack begins with at zero
   std::vector<std::pair<Id, Id>> sums_of_jets;  // and each further block of it
@@ -213,7 +224,8 @@ class Program {
   static bool is_constant(Id u) { return (u & constant_bit) != 0; }
 
   static bool is_jet(Kind kind) {
-    return kind == Kind::sum || kind == Kind::product || kind == Kind::binary;
+    return kind == Kind::sum || kind == Kind::product || kind == Kind::binary ||
+           kind == Kind::logsumexp;
   }
   // A composed node that is formed, as the one term of a sum.
   Term only_term(const Node& n) const {

@@ -48,7 +48,11 @@ class Recorded {
   friend Recorded operator/(const Recorded& x, const Recorded& y) {
     if (y.kind() == Kind::constant && x.kind() == Kind::constant)
       return x.at_leader_ / y.at_leader_;
-    if (y.kind() == Kind::constant) return x * Recorded(1 / y.at_leader_);
+    if (y.kind() == Kind::constant) {
+      // Of the smallest numbers the inverse is not finite: then in two steps.
+      const T unit = std::isfinite(1 / y.at_leader_) ? T(1) : T(0x1p60);
+      return x * Recorded(unit) * Recorded(1 / (y.at_leader_ * unit));
+    }
     return x * y.map([](const auto& v) { return 1 / v; }, detail::Reciprocal());
   }
   Recorded& operator+=(const Recorded& y) { return *this = *this + y; }
@@ -119,24 +123,18 @@ class Recorded {
     return of_node(program, program.binary(function, x.as_node(program), y.as_node(program)), at);
   }
 
-  /// The largest of some numbers, taken as a constant: its derivatives are those of a constant.
+  /// log of the sum of exp over some numbers, of which at least one depends on the sample.
   template <class Vector>
-  static Recorded peak(const Vector& of) {
-    T top = of(0).at_leader_;
+  static Recorded logsumexp(const Vector& of, T at_leader) {
     detail::ProgramWriter<T>* program = nullptr;
-    bool of_sample = false;
     for (Eigen::Index k = 0; k < of.size(); ++k) {
-      if (top < of(k).at_leader_) top = of(k).at_leader_;
       if (of(k).program_) program = of(k).program_;
-      of_sample = of_sample || of(k).of_sample();
     }
-    if (!std::isfinite(top)) top = T(0);
-    if (!of_sample) return Recorded(top);
     program->gathered.clear();
     for (Eigen::Index k = 0; k < of.size(); ++k) {
       program->gathered.push_back(of(k).as_node(*program));
     }
-    return of_node(*program, program->peak(), top);
+    return of_node(*program, program->logsumexp(), at_leader);
   }
 
   static Recorded coordinate(detail::ProgramWriter<T>& program, Eigen::Index i) {
@@ -146,6 +144,7 @@ class Recorded {
     return of_uniform(program, Id(k) + 1);
   }
   bool is_constant() const { return kind() == Kind::constant; }
+  bool of_sample() const { return program_ && (number_ & kinds) != 0; }
   T at_leader() const { return at_leader_; }
   /// Ends the program with this number.
   void finish(detail::ProgramWriter<T>& program) const { program.finish(as_node(program)); }
@@ -164,7 +163,6 @@ class Recorded {
            : (number_ & kinds) == link_bit ? Kind::link
                                            : Kind::uniform;
   }
-  bool of_sample() const { return program_ && (number_ & kinds) != 0; }
   Id number() const { return number_ & ~kinds; }
   Id node() const { return kind() == Kind::link ? program_->placed(number()) : number(); }
   Id uniform(detail::ProgramWriter<T>& program) const {

@@ -55,6 +55,7 @@ class GradientReplay : public ForwardReplay<T, width, order> {
         case Op::sum: sum_back(n); break;
         case Op::product: product_back(n); break;
         case Op::binary: binary_back(n); break;
+        case Op::logsumexp: logsumexp_back(n); break;
         default: break;
       }
     }
@@ -196,7 +197,7 @@ class GradientReplay : public ForwardReplay<T, width, order> {
       } else {
         by_coefficient = along + sv * z[0];
         if constexpr (Gradient::row) {
-          if (term->row != Program<T>::none) by_base[0] += c * sv;
+          by_base[0] += c * sv;
         } else {
           by_base[0] += c * sv;
           by_coefficient += sl * z[1];
@@ -270,6 +271,29 @@ class GradientReplay : public ForwardReplay<T, width, order> {
     to_b[1] += times(phi[of_b], sl);
     to_a[0] += by_a;
     to_b[0] += by_b;
+  }
+
+  void logsumexp_back(const Node& n) {
+    const P* const from = &adjoint_[n.adjoint];
+    const P* const mean = &value_[n.jet];
+    const P sl = from[1], twice = sl + sl;
+    for (Id t = n.first; t < n.last; ++t) {
+      const Node& z = this->jet_of(t);
+      const P weight = value_[n.slot + (t - n.first)];
+      P* const to = &adjoint_[z.adjoint];
+      P by_value = from[0], curve = value_[z.jet + 1] - mean[1];
+      this->for_each_coordinate(n, [&](int i) {
+        const P apart = this->entry_of(z, i) - mean[gradient + Id(i)];
+        const P s = from[gradient + Id(i)], by_spread = this->measured(i, apart);
+        by_value += s * apart;
+        curve += by_spread * apart;
+        if ((this->coordinates(z) >> i & 1) != 0) {
+          to[gradient + Id(i)] += times(weight, s + twice * by_spread);
+        }
+      });
+      to[0] += times(weight, by_value + sl * curve);
+      to[1] += times(weight, sl);
+    }
   }
 
   void layer_back(const Layer& layer) {

@@ -128,6 +128,26 @@ class ReplayMemory {
     return select((a == zero) | (b == zero), zero, a * b);
   }
 
+  // The value of a logsumexp, and in its slot the weights of its terms. The largest term stands
+  // for 0 where it is not finite, so that differences from it are.
+  P weigh(const Node& n) {
+    const Term* const terms = &program_->terms[n.first];
+    const Id count = n.last - n.first;
+    const auto value = [&](Id k) -> const P& { return value_[program_->nodes[terms[k].node].jet]; };
+    P top = value(0);
+    for (Id k = 1; k < count; ++k) top = select(top < value(k), value(k), top);
+    top = select(is_finite(top), top, P(T(0)));
+    P* const weight = &value_[n.slot];
+    P sum(T(0));
+    for (Id k = 0; k < count; ++k) {
+      weight[k] = exp(value(k) - top);
+      sum += weight[k];
+    }
+    const P inverse = P(T(1)) / sum;
+    for (Id k = 0; k < count; ++k) weight[k] *= inverse;
+    return top + log(sum);
+  }
+
   // Where a comparison comes out as it did for the leader.
   static Live agreeing(const Step& step, const P& a, const P& b) {
     using Relation = typename Program<T>::Relation;

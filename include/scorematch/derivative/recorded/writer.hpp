@@ -178,15 +178,18 @@ class ProgramWriter : public ProgramLayout<T> {
     return push(n, Op::binary);
   }
 
-  // The largest of `gathered`.
-  Id peak() {
-    Node n{};
-    n.kind = Kind::peak;
+  // log of the sum of exp over `gathered`.
+  Id logsumexp() {
+    Node n = made(Kind::logsumexp, {});
     n.first = Id(terms.size());
-    for (const Id node : gathered) terms.push_back({node, one});
+    for (const Id node : gathered) {
+      form(node);
+      use(n, node);
+      terms.push_back({node, one});
+    }
     n.last = Id(terms.size());
-    n.mask = no_coordinates();
-    return push(n, Op::peak);
+    n.dense = dense(n);
+    return push(n, Op::logsumexp);
   }
 
   void guard(Id a, Id b, Relation relation, bool outcome) {
