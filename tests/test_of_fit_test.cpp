@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <numbers>
+#include <stdexcept>
+#include <vector>
 
 namespace {
 
@@ -58,6 +60,92 @@ TEST_CASE("the test of fit is the parametric bootstrap written out") {
     CHECK(test.length == sm::median_distance(x));
     CHECK(same_bits(test.fit.parameters, fitted.parameters));
   }
+}
+
+TEST_CASE("a fitter fits the samples and each set that is drawn") {
+  Rng rng(6);
+  const Eigen::RowVectorXd x = normals<double>(1, 25, rng).array().abs();
+  const Rng before = rng;
+  const auto by_loss = gaussian_test(x, rng, {.draws = 20});
+  const Rng after = rng;
+  const auto plain = [](const auto& y) {
+    return sm::fit(line, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, y);
+  };
+  std::vector<Eigen::RowVectorXd> seen;
+  const auto fitter = [&](const Eigen::RowVectorXd& y) {
+    seen.push_back(y);
+    return plain(y);
+  };
+  rng = before;
+  const auto test = sm::stein_test_of_fit(fitter, x, rng, {.draws = 20});
+  CHECK(rng == after);
+  CHECK(test.p_value == by_loss.p_value);
+  CHECK(same_bits(test.fit.parameters, by_loss.fit.parameters));
+  REQUIRE(seen.size() == 21);
+  CHECK(same_bits(seen[0], x));
+  rng = before;
+  for (std::size_t b = 1; b < seen.size(); ++b) {
+    CHECK(same_bits(seen[b], test.fit.distribution.sample(25, rng)));
+  }
+
+  // A block of samples, and a fitter that draws from the same generator.
+  const sm::GaussianMixtureFamily<double, 1, 2> two;
+  const auto of_starts = [&](const auto& y) {
+    const auto starts = two.random_starts(y, 2, rng);
+    const sm::Lbfgs optimizer{.max_iterations = 30};
+    return sm::multi_start(two, sm::ScoreMatchingLoss{}, optimizer, y, starts).best;
+  };
+  const MatrixXd rows = MatrixXd(normals<double>(2, 60, rng));
+  const auto of_block = [&] {
+    rng = before;
+    return sm::stein_test_of_fit(of_starts, rows.topRows(1), rng, {.draws = 2});
+  };
+  CHECK(of_block().p_value == of_block().p_value);
+}
+
+TEST_CASE("a fit of what is drawn may fail") {
+  Rng rng(7);
+  const Eigen::RowVectorXd x = normals<double>(1, 25, rng).array().abs();
+  int calls = 0;
+  // Ends in a way of ours: the first call, of the samples, and all others.
+  const auto ending = [&](sm::Status first, sm::Status later) {
+    calls = 0;
+    return [&calls, first, later](const auto& y) {
+      auto fit = sm::fit(line, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, y);
+      fit.status = calls++ == 0 ? first : later;
+      return fit;
+    };
+  };
+  using enum sm::Status;
+  const Rng before = rng;
+  const double p = gaussian_test(x, rng, {.draws = 30}).p_value;
+  CHECK(p < 1);
+  rng = before;
+  const auto slow =
+      sm::stein_test_of_fit(ending(converged, iteration_limit), x, rng, {.draws = 30});
+  CHECK(slow.unconverged == 30);
+  CHECK(slow.p_value == p);
+  for (const auto status : {diverged, unbounded}) {
+    rng = before;
+    const auto none = sm::stein_test_of_fit(ending(status, converged), x, rng, {.draws = 30});
+    CHECK(none.fit.status == status);
+    CHECK(none.p_value == 1);
+    CHECK(calls == 1);
+    CHECK(rng == before);
+  }
+#ifdef __cpp_exceptions
+  const auto refusing = [&](int from) {
+    calls = 0;
+    return [&calls, from](const auto& y) {
+      if (calls++ >= from) throw std::invalid_argument("not these");
+      return sm::fit(line, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, y);
+    };
+  };
+  const auto refused = sm::stein_test_of_fit(refusing(1), x, rng, {.draws = 30});
+  CHECK(refused.unconverged == 30);
+  CHECK(refused.p_value == 1);
+  CHECK(message_of([&] { sm::stein_test_of_fit(refusing(0), x, rng); }) == "not these");
+#endif
 }
 
 TEST_CASE("p goes with neither the place nor the unit of the samples") {

@@ -93,6 +93,16 @@ void held_out() {
       {.draws = 99}, sm::InverseMultiquadric{.length = 0.5}, own);
   expect(by_sampler.p_value < 0.02 && by_sampler.length == 0.5, "a sampler of one's own");
 
+  // The best of five starts: of the samples, and of each set that is drawn.
+  const sm::GaussianMixtureFamily<double, 1, 2> family;
+  const auto fitter = [&](const auto& x) {
+    const auto starts = family.random_starts(x, 5, rng);
+    const sm::Lbfgs optimizer{.max_iterations = 200};
+    return sm::multi_start(family, sm::ScoreMatchingLoss{}, optimizer, x, starts).best;
+  };
+  const auto mixture = sm::stein_test_of_fit(fitter, held_out, rng, {.draws = 19});
+  expect(mixture.fit.status == sm::Status::converged, "a mixture, by the best of five starts");
+
   const auto figure = sm::stein_discrepancy(fit.distribution, held_out);  // without a test
   expect(figure.u_statistic == figure.u_statistic && figure.v_statistic > 0, "figure");
 

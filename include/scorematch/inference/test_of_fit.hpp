@@ -13,6 +13,8 @@
 
 #include <Eigen/Core>
 
+#include <type_traits>
+
 namespace scorematch {
 
 /// Draws samples of a distribution: `sampler(distribution, n, rng)` is Dim x n, one per column.
@@ -55,8 +57,33 @@ struct SteinTestOfFit : SteinTest<typename F::Scalar> {
   int unconverged;
 };
 
+namespace detail {
+
+template <class T>
+struct FamilyOfFit {};
+template <class F>
+struct FamilyOfFit<Fit<F>> {
+  using type = F;
+};
+
+}  // namespace detail
+
+/// The family that a fitter fits to samples of type X.
+template <class Fitter, class X>
+using FamilyFitted = typename detail::FamilyOfFit<
+    std::remove_cvref_t<std::invoke_result_t<Fitter&, const X&>>>::type;
+
+/// Fits samples: `fitter(samples)` is a `Fit<F>` of a family F of the same scalar and dimension.
+///
+/// Law: it does the same to every set of samples, and keeps nothing of one for the next.
+template <class Fitter, class X>
+concept FitterFor =
+    Family<FamilyFitted<Fitter, X>> &&
+    SamplesOf<X, typename FamilyFitted<Fitter, X>::Scalar, FamilyFitted<Fitter, X>::Dim>;
+
 /// Tests whether samples are those of any density of a family, by the Stein discrepancy from the
-/// fit to these same samples: no sample is held out.
+/// fit to these same samples: no sample is held out. The fit is yours: from several starts
+/// (`multi_start`), say, where the loss of a family has many minima.
 ///
 /// **Math** the parametric bootstrap (for this statistic Key, Gretton, Briol and Fernandez 2025):
 /// fit, T = U / mean of u_ii; then `draws` times: as many samples of the fit, a fit to them, and
@@ -64,24 +91,28 @@ struct SteinTestOfFit : SteinTest<typename F::Scalar> {
 /// the samples have, so that the level is right where that of `stein_test` on fitted samples is
 /// not. A kernel without a length takes the median distance anew for each.
 ///
+/// **Fitter** any callable that takes what `samples` is evaluated to and what the sampler returns:
+/// mostly a lambda of `const auto&`. It may draw, also from `rng`. Where it throws
+/// std::invalid_argument for a set that was drawn, that one was refused.
+///
 /// **Sampler** `sampler(distribution, n, rng)`; none where the distribution has a `sample(n, rng)`,
 /// as `Gaussian`, `StudentT` and `GaussianMixture` have. The same state of `rng` gives the same
 /// p-value, as far as the sampler's stream is the same.
 ///
-/// **Errors** those of `fit` and `stein_discrepancy`, for options of the bootstrap, and where a
-/// sampler returns another shape. A fit that ends as `unbounded` or `diverged` is no density to
-/// test: then nothing is drawn and p = 1. Look at `fit.status`: p says something of the family
-/// where the fit converged. Where the statistic overflows, p = 1.
+/// **Errors** those of the fitter to `samples` and of `stein_discrepancy`, for options of the
+/// bootstrap, and where a sampler returns another shape. A fit that ends as `unbounded` or
+/// `diverged` is no density to test: then nothing is drawn and p = 1. Look at `fit.status`: p says
+/// something of the family where the fit converged. Where the statistic overflows, p = 1.
 ///
 /// **Cost** of draws + 1 fits and discrepancies. **Allocation** of one at a time.
 ///
 /// **Example** docs/snippets/judging_a_fit.cpp
-template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
-          SamplesOf<typename F::Scalar, F::Dim> X, RandomBits Rng,
+template <class Fitter, DenseExpression X, RandomBits Rng,
+          class F = FamilyFitted<Fitter, typename X::PlainObject>,
           class Kernel = DefaultSteinKernel<typename F::Distribution>,
           SamplerFor<F, Rng> Sampler = OwnSample>
-SteinTestOfFit<F> stein_test_of_fit(const F& family, const L& loss, const Optimizer& optimizer,
-                                    const X& samples, Rng& rng,
+  requires FitterFor<Fitter, typename X::PlainObject>
+SteinTestOfFit<F> stein_test_of_fit(Fitter&& fitter, const X& samples, Rng& rng,
                                     const ParametricBootstrap& bootstrap = {},
                                     const Kernel& kernel = {}, const Sampler& sampler = {}) {
   bootstrap.require_options();
@@ -91,7 +122,7 @@ SteinTestOfFit<F> stein_test_of_fit(const F& family, const L& loss, const Optimi
     return found.u_statistic / (n * found.v_statistic - (n - 1) * found.u_statistic);
   };
   const typename X::PlainObject own = samples;
-  SteinTestOfFit<F> result{{}, scorematch::fit(family, loss, optimizer, own), 0};
+  SteinTestOfFit<F> result{{}, fitter(own), 0};
   const auto& fitted = result.fit;
   static_cast<SteinDiscrepancy<typename F::Scalar>&>(result) =
       stein_discrepancy(fitted.distribution, own, kernel);
@@ -108,7 +139,7 @@ SteinTestOfFit<F> stein_test_of_fit(const F& family, const L& loss, const Optimi
     // be no samples for a fit.
     bool converged = false;
     const bool usable = drawn.allFinite() && detail::accepted([&] {
-                          const auto again = scorematch::fit(family, loss, optimizer, drawn);
+                          const auto again = fitter(drawn);
                           const auto discrepancy =
                               stein_discrepancy(again.distribution, drawn, kernel);
                           converged = again.status == Status::converged;
@@ -118,6 +149,23 @@ SteinTestOfFit<F> stein_test_of_fit(const F& family, const L& loss, const Optimi
   }
   result.p_value = (1.0 + bootstrap.draws - smaller) / (1.0 + bootstrap.draws);
   return result;
+}
+
+/// The same by the fit of a loss and an optimizer.
+///
+/// **Errors** also those of `fit`.
+///
+/// **Example** docs/snippets/judging_a_fit.cpp
+template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
+          SamplesOf<typename F::Scalar, F::Dim> X, RandomBits Rng,
+          class Kernel = DefaultSteinKernel<typename F::Distribution>,
+          SamplerFor<F, Rng> Sampler = OwnSample>
+SteinTestOfFit<F> stein_test_of_fit(const F& family, const L& loss, const Optimizer& optimizer,
+                                    const X& samples, Rng& rng,
+                                    const ParametricBootstrap& bootstrap = {},
+                                    const Kernel& kernel = {}, const Sampler& sampler = {}) {
+  const auto fitter = [&](const auto& x) { return scorematch::fit(family, loss, optimizer, x); };
+  return scorematch::stein_test_of_fit(fitter, samples, rng, bootstrap, kernel, sampler);
 }
 
 }  // namespace scorematch
