@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 namespace scorematch {
 
@@ -238,7 +239,7 @@ class Moments {
       detail::fail(owner, ": count = 0, ", detail::entry("pivot", 0, sums.pivot(0)),
                    " and on; expected zeros where there are no samples");
     }
-    sums_ = sums;
+    sums_ = std::move(sums);
   }
 
   /// Whether the states are equal to the bit: what follows is, too.
@@ -327,7 +328,7 @@ class Moments {
     Sums total = sums_;
     total.merge(part);
     if (!total.representable()) return false;
-    sums_ = total;
+    sums_ = std::move(total);
     return true;
   }
 
