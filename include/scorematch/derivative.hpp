@@ -21,7 +21,9 @@
 #include <scorematch/derivative/recorded/gradients.hpp>
 #include <scorematch/derivative/recorded/jet_products.hpp>
 #include <scorematch/derivative/recorded/layout.hpp>
+#include <scorematch/derivative/recorded/line_forward.hpp>
 #include <scorematch/derivative/recorded/line_replay.hpp>
+#include <scorematch/derivative/recorded/line_rows.hpp>
 #include <scorematch/derivative/recorded/program.hpp>
 #include <scorematch/derivative/recorded/recorded.hpp>
 #include <scorematch/derivative/recorded/recording.hpp>

@@ -215,10 +215,6 @@ class ForwardReplay : public ReplayMemory<T> {
     return n.dense ? all : mask_of(n);
   }
 
-  template <class Type>
-  struct Named {
-    using type = Type;
-  };
   // run(begin, end, whether composed, of which gradient, whether single) for the terms of each
   // kind.
   template <class Run>
@@ -232,15 +228,19 @@ class ForwardReplay : public ReplayMemory<T> {
       while (end < n.last && terms[end].kind == kind) ++end;
       const Term *const from = terms + t, *const to = terms + end;
       switch (kind) {
-        case TermKind::dense_ridge: run(from, to, yes, Named<DenseRow>(), no); break;
-        case TermKind::dense_single_ridge: run(from, to, yes, Named<DenseRow>(), yes); break;
-        case TermKind::dense_curved: run(from, to, yes, Named<DenseJet>(), no); break;
-        case TermKind::dense_jet: run(from, to, no, Named<DenseJet>(), no); break;
-        case TermKind::dense_row: run(from, to, no, Named<DenseRow>(), no); break;
-        case TermKind::sparse_ridge: run(from, to, yes, Named<SparseRow>(), no); break;
-        case TermKind::sparse_curved: run(from, to, yes, Named<SparseJet>(), no); break;
-        case TermKind::sparse_jet: run(from, to, no, Named<SparseJet>(), no); break;
-        case TermKind::sparse_row: run(from, to, no, Named<SparseRow>(), no); break;
+        case TermKind::dense_ridge: run(from, to, yes, std::type_identity<DenseRow>(), no); break;
+        case TermKind::dense_single_ridge:
+          run(from, to, yes, std::type_identity<DenseRow>(), yes);
+          break;
+        case TermKind::dense_curved: run(from, to, yes, std::type_identity<DenseJet>(), no); break;
+        case TermKind::dense_jet: run(from, to, no, std::type_identity<DenseJet>(), no); break;
+        case TermKind::dense_row: run(from, to, no, std::type_identity<DenseRow>(), no); break;
+        case TermKind::sparse_ridge: run(from, to, yes, std::type_identity<SparseRow>(), no); break;
+        case TermKind::sparse_curved:
+          run(from, to, yes, std::type_identity<SparseJet>(), no);
+          break;
+        case TermKind::sparse_jet: run(from, to, no, std::type_identity<SparseJet>(), no); break;
+        case TermKind::sparse_row: run(from, to, no, std::type_identity<SparseRow>(), no); break;
       }
       t = end;
     }

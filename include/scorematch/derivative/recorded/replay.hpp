@@ -42,23 +42,18 @@ class GradientReplay : public ForwardReplay<T, width, order> {
   void backward(int block) {
     set_block(block);
     const bool last = block + 1 == program_->shape().blocks;
-    for (std::size_t s = program_->steps.size(); s-- > 0;) {
-      const Step& step = program_->steps[s];
-      if (step.op == Op::layer) {
-        layer_back(program_->layers[step.node]);
-        continue;
-      }
-      const Node& n = node(step);
-      if (!n.depends) continue;
-      switch (step.op) {
-        case Op::form: form_back(n); break;
-        case Op::sum: sum_back(n); break;
-        case Op::product: product_back(n); break;
-        case Op::binary: binary_back(n); break;
-        case Op::logsumexp: logsumexp_back(n); break;
-        default: break;
-      }
-    }
+    this->for_each_step_back([&](const Layer& layer) { layer_back(layer); },
+                             [&](const Step& step, const Node& n) {
+                               if (!n.depends) return;
+                               switch (step.op) {
+                                 case Op::form: form_back(n); break;
+                                 case Op::sum: sum_back(n); break;
+                                 case Op::product: product_back(n); break;
+                                 case Op::binary: binary_back(n); break;
+                                 case Op::logsumexp: logsumexp_back(n); break;
+                                 default: break;
+                               }
+                             });
     if (!last) return;
     for (const Row& row : program_->rows) {
       const Node& n = program_->nodes[row.node];
@@ -79,7 +74,6 @@ class GradientReplay : public ForwardReplay<T, width, order> {
   using Base::jet_size;
   using Base::layer_sum_;
   using Base::moves;
-  using Base::node;
   using Base::norm_sum_;
   using Base::program_;
   using Base::set_block;

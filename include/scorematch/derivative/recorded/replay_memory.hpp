@@ -101,6 +101,19 @@ class ReplayMemory {
     }
   }
 
+  // The steps from the last to the first: of_layer(layer), or visit(step, node).
+  template <class OfLayer, class Visit>
+  void for_each_step_back(OfLayer of_layer, Visit visit) const {
+    for (std::size_t s = program_->steps.size(); s-- > 0;) {
+      const Step& step = program_->steps[s];
+      if (step.op == Op::layer) {
+        of_layer(program_->layers[step.node]);
+      } else {
+        visit(step, node(step));
+      }
+    }
+  }
+
   const Node& node(const Step& step) const { return program_->nodes[step.node]; }
   P uniform(Id u) const { return P(program_->uniform(u)); }
   // Whether a uniform is there and moves with theta.
