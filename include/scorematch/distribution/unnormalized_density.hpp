@@ -106,7 +106,7 @@ class UnnormalizedDensity {
               scores(i, j) = machine.derivative(i)[lane] + (value - value);
             }
           },
-          [](auto& machine) { machine.differentiate(); });
+          true);
     } else {
       for_each_column(points, [&](Eigen::Index j, const Vector& x) { scores.col(j) = score(x); });
     }
@@ -144,15 +144,10 @@ class UnnormalizedDensity {
     }
   }
 
-  struct NothingBefore {
-    template <class Machine>
-    void operator()(Machine&) const {}
-  };
-
   // use(point, machine, lane) for each point, and each block of coordinates where there are some;
-  // before(machine) once a pack of points.
-  template <detail::SecondOrder order, class X, class Use, class Before = NothingBefore>
-  void replay(const X& points, const Use& use, const Before& before = {}) const {
+  // with the scores where they are asked for.
+  template <detail::SecondOrder order, class X, class Use>
+  void replay(const X& points, const Use& use, bool with_scores = false) const {
 #ifdef SCOREMATCH_HAS_PACKS
     require_rows(points);
     const auto& block = points.eval();
@@ -170,7 +165,7 @@ class UnnormalizedDensity {
             if (b > 0)
               machine.forward(b, Recorder::lowest(Recorder::lanes),
                               Recorder::lowest(Recorder::lanes));
-            before(machine);
+            if (with_scores) machine.differentiate();
             for (int k = 0; k < Recorder::lanes; ++k) {
               if ((live >> k & 1) != 0) use(recording.term(k), machine, k);
             }
@@ -180,7 +175,7 @@ class UnnormalizedDensity {
 #else
     (void)points;
     (void)use;
-    (void)before;
+    (void)with_scores;
 #endif
   }
 

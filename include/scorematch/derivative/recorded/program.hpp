@@ -53,7 +53,8 @@ struct JetShape {
   int width;           // coordinates that one run differentiates by
   int blocks;          // runs, for all of them
   bool second;         // a jet has a second-order part
-  bool rows_are_jets;  // along a line: the gradient of a row is another for each sample
+  bool rows_are_jets;  // along a line: the slope of a row is another for each sample, so that all
+                       // but those of single ridges have jets
   int size() const { return width + (second ? 2 : 1); }
 };
 

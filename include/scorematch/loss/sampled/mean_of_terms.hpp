@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <scorematch/core/scalar.hpp>
 #include <scorematch/data/sample_set.hpp>
 #include <scorematch/derivative/dual.hpp>
 
 #include <Eigen/Core>
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 
@@ -30,7 +30,7 @@ class MeanOfTerms {
                     const Term& term) const {
     Mean mean;
     for (Eigen::Index k = 0; k < count; ++k) mean.add(weight(k), static_cast<Sum>(term(k, theta)));
-    return finite_or_infinity(mean.sum() / total);
+    return finite_or_infinity(static_cast<Scalar>(mean.sum() / total));
   }
 
   // The same, with its gradient; both infinity where the value is not finite.
@@ -57,7 +57,7 @@ class MeanOfTerms {
         }
       }
       if (first == 0) {
-        loss = finite_or_infinity(mean.sum() / total);
+        loss = finite_or_infinity(static_cast<Scalar>(mean.sum() / total));
         if (!(loss < infinity())) {
           gradient.setConstant(parameters, infinity());
           return loss;
@@ -101,11 +101,6 @@ class MeanOfTerms {
   };
 
   static constexpr Scalar infinity() { return std::numeric_limits<Scalar>::infinity(); }
-
-  static Scalar finite_or_infinity(Sum value) {
-    const Scalar result = static_cast<Scalar>(value);
-    return std::isfinite(result) ? result : infinity();
-  }
 
   Eigen::Matrix<Number, parameter_count, 1> numbers_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <scorematch/core/machine.hpp>
+#include <scorematch/core/scalar.hpp>
 #include <scorematch/derivative/column.hpp>
 #include <scorematch/derivative/recorded/recording.hpp>
 #include <scorematch/family/score_model.hpp>
@@ -9,7 +10,6 @@
 #include <Eigen/Core>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -45,7 +45,7 @@ class RecordedMean {
                double total, const Weight& weight, const Load& load) {
     weigh(count, weight);
     run(family, point, theta, nullptr, load);
-    return finite_or_infinity(sum() / total);
+    return finite_or_infinity(static_cast<T>(sum() / total));
   }
 
   template <class Weight, class Load>
@@ -54,7 +54,7 @@ class RecordedMean {
     weigh(count, weight);
     gradient_.setZero(theta.size());
     run(family, point, theta, &gradient_, load);
-    T loss = finite_or_infinity(sum() / total);
+    T loss = finite_or_infinity(static_cast<T>(sum() / total));
     if (loss < infinity()) {
       gradient = (gradient_ / total).template cast<T>();
       if (!gradient.allFinite()) loss = infinity();  // an edge as well
@@ -88,10 +88,6 @@ class RecordedMean {
   static constexpr int packs_at_once = 64;
 
   static constexpr T infinity() { return std::numeric_limits<T>::infinity(); }
-  static T finite_or_infinity(double value) {
-    const T result = static_cast<T>(value);
-    return std::isfinite(result) ? result : infinity();
-  }
 
   // What a loss sees of a pack.
   struct Jet {
