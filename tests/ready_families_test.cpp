@@ -410,6 +410,10 @@ TEST_CASE("ready families say what is wrong with them") {
                    sm::VonMisesFamily<double>(2, Graph{{0, 1}, {1, 0}});
                  }),
                  "edges 0 and 1 both join 1 and 0"));
+  CHECK(contains(message_of([] {
+                   sm::PhiFourFamily<double>(2, Graph{{0, 1}, {1, 0}, {0, 2}});
+                 }),
+                 "edges 0 and 1"));
   CHECK(contains(message_of([] { sm::PhiFourFamily<double>(0, Graph{}); }), "dimension = 0"));
   CHECK(
       contains(message_of([] { sm::VonMisesFamily<double>(1, Graph{}); }), "parameter_count = 0"));

@@ -7,6 +7,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,34 +88,48 @@ class Adjacency {
   Adjacency(const char* owner, Eigen::Index sites, std::vector<Edge> edges)
       : edges_(std::move(edges)) {
     require_option(sites >= 1, owner, "dimension", sites, "at least 1");
-    links_.resize(std::size_t(sites));
-    for (std::size_t e = 0; e < edges_.size(); ++e) {
-      const Edge& edge = edges_[e];
-      if (edge.first < 0 || edge.first >= sites || edge.second < 0 || edge.second >= sites ||
-          edge.first == edge.second) {
-        fail(owner, ": edge ", e, " joins ", edge.first, " and ", edge.second,
-             "; expected two different sites below ", sites);
-      }
-      for (const Link& link : links_[std::size_t(edge.first)]) {
-        if (link.neighbor == edge.second) {
-          fail(owner, ": edges ", link.edge, " and ", e, " both join ", edge.first, " and ",
-               edge.second, "; expected each pair once");
+    const auto joins_two = [sites](const Edge& edge) {
+      return edge.first >= 0 && edge.first < sites && edge.second >= 0 && edge.second < sites &&
+             edge.first != edge.second;
+    };
+    first_.resize(std::size_t(sites) + 1);
+    std::size_t good = 0;
+    for (; good < edges_.size() && joins_two(edges_[good]); ++good) {
+      ++first_[std::size_t(edges_[good].first) + 1];
+      ++first_[std::size_t(edges_[good].second) + 1];
+    }
+    for (std::size_t i = 1; i < first_.size(); ++i) first_[i] += first_[i - 1];
+    links_.resize(2 * good);
+    std::vector<std::size_t> next(first_.begin(), first_.end() - 1);
+    for (std::size_t e = 0; e < good; ++e) {
+      const auto [i, j] = edges_[e];
+      for (std::size_t k = first_[std::size_t(i)]; k < next[std::size_t(i)]; ++k) {
+        if (links_[k].neighbor == j) {
+          fail(owner, ": edges ", links_[k].edge, " and ", e, " both join ", i, " and ", j,
+               "; expected each pair once");
         }
       }
-      links_[std::size_t(edge.first)].push_back({Eigen::Index(e), edge.second});
-      links_[std::size_t(edge.second)].push_back({Eigen::Index(e), edge.first});
+      links_[next[std::size_t(i)]++] = {Eigen::Index(e), j};
+      links_[next[std::size_t(j)]++] = {Eigen::Index(e), i};
+    }
+    if (good < edges_.size()) {
+      fail(owner, ": edge ", good, " joins ", edges_[good].first, " and ", edges_[good].second,
+           "; expected two different sites below ", sites);
     }
   }
 
   bool operator==(const Adjacency&) const = default;
 
   const std::vector<Edge>& edges() const { return edges_; }
-  const std::vector<Link>& links(Eigen::Index site) const { return links_[std::size_t(site)]; }
-  Eigen::Index sites() const { return Eigen::Index(links_.size()); }
+  std::span<const Link> links(Eigen::Index site) const {
+    const auto* const begin = first_.data() + site;
+    return {links_.data() + begin[0], begin[1] - begin[0]};
+  }
+  Eigen::Index sites() const { return Eigen::Index(first_.size()) - 1; }
 
   // For each site the first one that a path of edges joins it to, itself perhaps.
   std::vector<Eigen::Index> components() const {
-    std::vector<Eigen::Index> first(links_.size(), -1);
+    std::vector<Eigen::Index> first(std::size_t(sites()), -1);
     std::vector<Eigen::Index> open;
     for (Eigen::Index start = 0; start < sites(); ++start) {
       if (first[std::size_t(start)] >= 0) continue;
@@ -137,8 +152,10 @@ class Adjacency {
   }
 
  private:
+  // One array for the links of all sites, so that a copy of a family is three blocks of memory.
   std::vector<Edge> edges_;
-  std::vector<std::vector<Link>> links_;
+  std::vector<Link> links_;
+  std::vector<std::size_t> first_;  // of each site, and the end
 };
 
 // Of edges whose parameters, one for all or one for each, begin at `first`.

@@ -136,8 +136,9 @@ class PhiFourFamily
   }
 
  private:
+  // In braces, whose arguments are evaluated from left to right.
   explicit PhiFourFamily(Statistics statistics)
-      : Parent(statistics.sites(), statistics.coupling_count() + 2, statistics) {}
+      : Parent{statistics.sites(), statistics.coupling_count() + 2, std::move(statistics)} {}
 };
 
 }  // namespace scorematch

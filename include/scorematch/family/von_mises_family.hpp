@@ -252,8 +252,9 @@ class VonMisesFamily
     return field_count() == 2 ? 0 : 2 * site;
   }
 
+  // In braces, whose arguments are evaluated from left to right.
   explicit VonMisesFamily(Statistics statistics)
-      : Parent(statistics.sites(), statistics.count(), statistics) {}
+      : Parent{statistics.sites(), statistics.count(), std::move(statistics)} {}
 };
 
 }  // namespace scorematch
