@@ -523,6 +523,11 @@ TEST_CASE("samples outside the domain are refused by row, column and value") {
     bad(1, 2) = not_a_number;
     CHECK(contains(message_of([&] { summary.add(bad); }),
                    "samples(row 1, column 2) = nan; expected a finite value"));
+    bad(1, 2) = infinity;
+    CHECK(contains(message_of([&] { summary.add(bad); }), "= inf; expected a finite value"));
+    // Everything is finite, before anything is inside.
+    bad(0, 0) = -1;
+    CHECK(contains(message_of([&] { summary.add(bad); }), "column 2) = inf"));
     const Eigen::MatrixXd tall = Eigen::MatrixXd::Ones(3, 1);
     CHECK(contains(message_of([&] { summary.add(tall); }), "3 rows"));
     CHECK(summary.count() == 2);
@@ -599,6 +604,13 @@ TEST_CASE("boxes that are empty or no boxes, and weights that are none, are refu
   const sm::GeneralizedScoreMatchingLoss negative{Negative{}};
   CHECK(contains(message_of([&] { negative.summary(Interval()).add(Vector1(0.5)); }),
                  "has value -0.5"));
+  struct Root {
+    double value(double x) const { return std::sqrt(x); }
+    double derivative(double x) const { return 0.5 / std::sqrt(x); }
+  };
+  const sm::GeneralizedScoreMatchingLoss root{Root{}};
+  CHECK(contains(message_of([&] { root.summary(Interval()).add(Vector1(0.0)); }),
+                 "has value 0 and derivative inf"));
   // Without any bound, a weight that grows for ever is infinite.
   const sm::GeneralizedScoreMatchingLoss linear{sm::LinearWeight{}};
   CHECK(

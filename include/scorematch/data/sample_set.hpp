@@ -83,16 +83,46 @@ class SampleSet {
   template <SamplesOf<Scalar, Dim> X>
   void add(const X& samples) {
     detail::require_rows(samples, dimension());
-    detail::with_samples<Dim>(
-        samples, [this](const auto& block) { this->append(block, detail::Unweighted{}); });
+    detail::with_samples<Dim>(samples, [this](const auto& block) {
+      this->add_checked(block, detail::Unweighted{}, require_finite);
+    });
   }
 
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
   template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
   void add(const X& samples, const W& weights) {
-    detail::with_weighted<Dim>(
-        samples, weights, dimension(),
-        [this](const auto& block, const auto& weight) { this->append(block, weight); });
+    detail::with_weighted<Dim>(samples, weights, dimension(),
+                               [this](const auto& block, const auto& weight) {
+                                 this->add_checked(block, weight, require_finite);
+                               });
+  }
+
+  /// For a summary that asks more of its samples, in one pass with what is asked here: in place of
+  /// the latter, `check(samples, weights)` throws where a sample of a weight above 0 is not finite.
+  /// Sizes and weights are not checked.
+  template <class X, class W, class Check>
+  void add_checked(const X& samples, const W& weights, const Check& check) {
+    check(samples, weights);
+    Weight total = count_;
+    for (Eigen::Index j = 0; j < samples.cols(); ++j) total += static_cast<Weight>(weights(j));
+    require_finite_count(total);
+    reserve(static_cast<std::size_t>(samples.cols()));
+    if constexpr (std::is_same_v<W, detail::Unweighted>) {
+      const Scalar* const all = detail::address_of_contiguous(samples);
+      if (all != nullptr && samples.cols() > 1) {
+        values_.insert(values_.end(), all, all + samples.size());
+        weights_.insert(weights_.end(), std::size_t(samples.cols()), Weight(1));
+        count_ = total;
+        return;
+      }
+    }
+    for (Eigen::Index j = 0; j < samples.cols(); ++j) {
+      const auto weight = static_cast<Weight>(weights(j));
+      if (!(weight > 0)) continue;
+      for (Eigen::Index i = 0; i < dimension(); ++i) values_.push_back(samples(i, j));
+      weights_.push_back(weight);
+      count_ += weight;
+    }
   }
 
   /// Adds everything `other` has seen.
@@ -233,30 +263,9 @@ class SampleSet {
     weights_.swap(other.weights_);
   }
 
-  template <class X, class W>
-  void append(const X& samples, const W& weights) {
+  static constexpr auto require_finite = [](const auto& samples, const auto& weights) {
     detail::require_finite(samples, weights);
-    Weight total = count_;
-    for (Eigen::Index j = 0; j < samples.cols(); ++j) total += static_cast<Weight>(weights(j));
-    require_finite_count(total);
-    reserve(static_cast<std::size_t>(samples.cols()));
-    if constexpr (std::is_same_v<W, detail::Unweighted>) {
-      const Scalar* const all = detail::address_of_contiguous(samples);
-      if (all != nullptr && samples.cols() > 1) {
-        values_.insert(values_.end(), all, all + samples.size());
-        weights_.insert(weights_.end(), std::size_t(samples.cols()), Weight(1));
-        count_ = total;
-        return;
-      }
-    }
-    for (Eigen::Index j = 0; j < samples.cols(); ++j) {
-      const auto weight = static_cast<Weight>(weights(j));
-      if (!(weight > 0)) continue;
-      for (Eigen::Index i = 0; i < dimension(); ++i) values_.push_back(samples(i, j));
-      weights_.push_back(weight);
-      count_ += weight;
-    }
-  }
+  };
 
   static void require_finite_count(Weight total) {
     if (!(total <= (std::numeric_limits<Weight>::max)())) {

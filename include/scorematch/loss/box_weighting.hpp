@@ -38,14 +38,9 @@ class BoxWeighting {
 
   /// That of the coordinate j, which is not checked.
   At weight(Eigen::Index j, Scalar x) const {
-    const Scalar above = x - box_.lower()(j);
-    const Scalar below = box_.upper()(j) - x;
-    if (above <= below) {
-      return {static_cast<Scalar>(weight_.value(above)),
-              static_cast<Scalar>(weight_.derivative(above))};
-    }
-    return {static_cast<Scalar>(weight_.value(below)),
-            -static_cast<Scalar>(weight_.derivative(below))};
+    const Bound bound = nearer(j, x);
+    const auto slope = static_cast<Scalar>(weight_.derivative(bound.distance));
+    return {static_cast<Scalar>(weight_.value(bound.distance)), bound.lower ? slope : -slope};
   }
 
   /// Throws std::invalid_argument where a sample lies outside the box, or h is no weight there.
@@ -53,6 +48,19 @@ class BoxWeighting {
   template <class X, class W = detail::Unweighted>
   void require_inside(const X& samples, const W& weights = W()) const {
     using std::isfinite;
+    const auto has_weights = [&](Eigen::Index i) {
+      Scalar zero(0);  // or NaN
+      Scalar least(0);
+      for (Eigen::Index j = 0; j < box_.dimension(); ++j) {
+        const Scalar distance = nearer(j, samples(j, i)).distance;
+        const auto h = static_cast<Scalar>(weight_.value(distance));
+        const Scalar both = h + static_cast<Scalar>(weight_.derivative(distance));
+        zero += both - both;
+        least = h < least ? h : least;
+      }
+      return zero == 0 && least == 0;
+    };
+    if (detail::all_inside(box_, samples, weights, has_weights)) return;
     detail::require_inside(box_, samples, weights);
     for (Eigen::Index i = 0; i < samples.cols(); ++i) {
       if (!(weights(i) > 0)) continue;
@@ -69,6 +77,18 @@ class BoxWeighting {
   }
 
  private:
+  struct Bound {
+    Scalar distance;
+    bool lower;
+  };
+
+  // A choice of numbers, and not of what is called with them: which bound it is no one can predict.
+  Bound nearer(Eigen::Index j, Scalar x) const {
+    const Scalar above = x - box_.lower()(j);
+    const Scalar below = box_.upper()(j) - x;
+    return {above <= below ? above : below, above <= below};
+  }
+
   Box<Scalar, Dim> box_;
   [[no_unique_address]] H weight_;
 };

@@ -37,20 +37,16 @@ class TruncatedSamples {
   template <SamplesOf<Scalar, Dim> X>
   void add(const X& samples) {
     detail::require_rows(samples, dimension());
-    detail::with_coefficients(samples, [this](const auto& block) {
-      weighting_.require_inside(block);
-      set_.add(block);
-    });
+    detail::with_samples<Dim>(
+        samples, [this](const auto& block) { this->add_inside(block, detail::Unweighted{}); });
   }
 
   /// Adds samples with weights: weight k counts as k copies, weight 0 as absence.
   template <SamplesOf<Scalar, Dim> X, WeightsOf<Scalar> W>
   void add(const X& samples, const W& weights) {
-    detail::with_weighted(samples, weights, dimension(),
-                          [this](const auto& block, const auto& weight) {
-                            weighting_.require_inside(block, weight);
-                            set_.add(block, weight);
-                          });
+    detail::with_weighted<Dim>(
+        samples, weights, dimension(),
+        [this](const auto& block, const auto& weight) { this->add_inside(block, weight); });
   }
 
   /// Adds everything `other` has seen.
@@ -98,6 +94,12 @@ class TruncatedSamples {
   }
 
  private:
+  template <class X, class W>
+  void add_inside(const X& block, const W& weights) {
+    set_.add_checked(block, weights,
+                     [this](const auto& x, const auto& w) { weighting_.require_inside(x, w); });
+  }
+
   void take(Set&& read) {
     weighting_.require_inside(read.samples());
     set_ = std::move(read);
