@@ -28,9 +28,10 @@ class MeanOfTerms {
   template <class Weight, class Term>
   Scalar operator()(const Parameters& theta, Eigen::Index count, Sum total, const Weight& weight,
                     const Term& term) const {
-    Mean mean;
-    for (Eigen::Index k = 0; k < count; ++k) mean.add(weight(k), static_cast<Sum>(term(k, theta)));
-    return finite_or_infinity(static_cast<Scalar>(mean.sum() / total));
+    SumInParts losses;
+    for (Eigen::Index k = 0; k < count; ++k)
+      losses.add(weight(k), static_cast<Sum>(term(k, theta)));
+    return finite_or_infinity(static_cast<Scalar>(losses.sum() / total));
   }
 
   // The same, with its gradient; both infinity where the value is not finite.
@@ -46,18 +47,18 @@ class MeanOfTerms {
       for (Eigen::Index i = 0; i < size; ++i) {
         numbers_(first + i) = Number::variable(theta(first + i), static_cast<int>(i));
       }
-      Mean mean;
-      std::array<Mean, std::size_t(width)> slopes;
+      SumInParts losses;
+      std::array<SumInParts, std::size_t(width)> slopes;
       for (Eigen::Index k = 0; k < count; ++k) {
         const Sum w = weight(k);
         const Number at = term(k, numbers_);
-        mean.add(w, static_cast<Sum>(at.value));
+        losses.add(w, static_cast<Sum>(at.value));
         for (std::size_t i = 0; i < slopes.size(); ++i) {
           slopes[i].add(w, static_cast<Sum>(at.gradient[i]));
         }
       }
       if (first == 0) {
-        loss = finite_or_infinity(static_cast<Scalar>(mean.sum() / total));
+        loss = finite_or_infinity(static_cast<Scalar>(losses.sum() / total));
         if (!(loss < infinity())) {
           gradient.setConstant(parameters, infinity());
           return loss;
@@ -81,8 +82,8 @@ class MeanOfTerms {
           : (parameter_count - 1) / ((parameter_count + widest - 1) / widest) + 1;
   using Number = Dual<Scalar, width>;
 
-  // A sum of sums of 64 terms, whose rounding errors grow with n / 64 only.
-  class Mean {
+  // A weighted sum of sums of 64 terms, whose rounding errors grow with n / 64 only.
+  class SumInParts {
    public:
     void add(Sum weight, Sum term) {
       part_ += weight * term;
