@@ -10,7 +10,9 @@
 #include <scorematch/core/concepts/loss.hpp>
 #include <scorematch/core/concepts/objective.hpp>
 #include <scorematch/core/concepts/optimizer.hpp>
+#include <scorematch/core/concepts/penalty.hpp>
 #include <scorematch/core/concepts/samples.hpp>
+#include <scorematch/core/coupling.hpp>
 #include <scorematch/core/gamma.hpp>
 #include <scorematch/core/machine.hpp>
 #include <scorematch/core/parameters.hpp>

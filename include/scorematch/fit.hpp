@@ -10,4 +10,5 @@
 #include <scorematch/fit/minimize.hpp>
 #include <scorematch/fit/multi_start.hpp>
 #include <scorematch/fit/observer.hpp>
+#include <scorematch/fit/path.hpp>
 #include <scorematch/fit/result.hpp>

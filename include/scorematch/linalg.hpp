@@ -9,6 +9,8 @@
 #include <scorematch/linalg/product.hpp>
 #include <scorematch/linalg/register_strip.hpp>
 #include <scorematch/linalg/semidefinite_solve.hpp>
+#include <scorematch/linalg/smallest_eigenvalue.hpp>
+#include <scorematch/linalg/sparse_columns.hpp>
 #include <scorematch/linalg/tile.hpp>
 #include <scorematch/linalg/transpose.hpp>
 #include <scorematch/linalg/triangular.hpp>

@@ -9,4 +9,5 @@
 #include <scorematch/core/concepts/loss.hpp>
 #include <scorematch/core/concepts/objective.hpp>
 #include <scorematch/core/concepts/optimizer.hpp>
+#include <scorematch/core/concepts/penalty.hpp>
 #include <scorematch/core/concepts/samples.hpp>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <scorematch/core/coupling.hpp>
 #include <scorematch/core/require.hpp>
 
 #include <Eigen/Core>
 
-#include <concepts>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -13,34 +13,6 @@
 #include <vector>
 
 namespace scorematch {
-
-/// An undirected edge between two sites.
-struct Edge {
-  Eigen::Index first;
-  Eigen::Index second;
-
-  bool operator==(const Edge&) const = default;
-};
-
-/// The parameters by which two sites act on each other: `count` of them from theta(first) on. Where
-/// edges share them, each names the same.
-struct Coupling {
-  Edge edge;
-  Eigen::Index first;
-  Eigen::Index count = 1;
-
-  bool operator==(const Coupling&) const = default;
-};
-
-/// A family of sites that interact in pairs: `couplings()` names the parameters of each pair, once.
-/// What penalizes or tests couplings asks for it.
-///
-/// Laws: for i != j, d^2 log p / dx_i dx_j is linear in the parameters of the pair {i, j}, no other
-/// parameter enters it, and for a pair that is not named it is zero.
-template <class F>
-concept PairwiseModel = requires(const F& family) {
-  { family.couplings() } -> std::same_as<std::vector<Coupling>>;
-};
 
 /// Which edges have a coupling of their own.
 enum class Couplings {

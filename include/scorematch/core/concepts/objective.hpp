@@ -92,26 +92,6 @@ concept HasLocalCoordinates =
       { objective.from_local(u) } -> std::convertible_to<Parameters>;
     };
 
-/// A convex penalty that is a sum over the parameters, each on its own: sum_k value(k, theta_k).
-///
-/// Laws: `value(k, t)` is at least 0, zero at t = 0, and convex in t; `proximal(k, t, step)` is the
-/// z that minimizes (z - t)^2 / 2 + step value(k, z), for step >= 0.
-template <class P, class Scalar>
-concept SeparablePenalty =
-    std::copy_constructible<std::remove_cvref_t<P>> &&
-    requires(const std::remove_cvref_t<P>& penalty, Eigen::Index k, Scalar t, Scalar step) {
-      { penalty.value(k, t) } -> std::convertible_to<Scalar>;
-      { penalty.proximal(k, t, step) } -> std::convertible_to<Scalar>;
-    };
-
-/// An objective that is `smooth()`, an `Objective`, plus `penalty()`. Where the penalty has a
-/// corner there is no gradient, and an optimizer that knows of corners asks for the two apart.
-template <class O, class Parameters>
-concept PenalizedObjective = requires(O& objective) {
-  { objective.smooth() } -> Objective<Parameters>;
-  { objective.penalty() } -> SeparablePenalty<typename Parameters::Scalar>;
-};
-
 /// An objective that can say what is wrong with a start, before any step: `check_start` throws
 /// std::invalid_argument with a sentence that names the sample.
 template <class O, class Parameters>

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/data/moments.hpp>
+#include <scorematch/family/pairwise_gaussian_family.hpp>
+#include <scorematch/loss/pairs/l1.hpp>
+#include <scorematch/loss/pairs/penalized_gaussian.hpp>
+#include <scorematch/loss/score_matching.hpp>
+
+#include <Eigen/Core>
+
+#include <concepts>
+#include <type_traits>
+
+namespace scorematch {
+
+namespace detail {
+
+template <class Scalar, int Dim, int K>
+std::true_type gaussian_pairs(const PairwiseGaussianFamily<Scalar, Dim, K>&);
+std::false_type gaussian_pairs(...);
+
+// A `PairwiseGaussianFamily` on all of R^Dim, or one derived from it.
+template <class F>
+concept GaussianPairModel =
+    WithoutEdge<F> && decltype(gaussian_pairs(std::declval<const F&>()))::value;
+
+}  // namespace detail
+
+/// A loss with a penalty on the couplings of the family: `L1`, or `GivenGraph`.
+///
+/// **Summary** for `PairwiseGaussianFamily` with `ScoreMatchingLoss`: `Moments`.
+///
+/// **Example** docs/snippets/graphical_models.cpp
+template <class Loss, class Penalty = L1>
+struct Penalized {
+  Loss loss;
+  Penalty penalty;
+  /// Whether the loss is that of the samples divided by their standard deviations, so that no unit
+  /// matters. Estimates are in the user's units all the same.
+  bool standardize = true;
+
+  template <detail::GaussianPairModel F>
+    requires std::same_as<Loss, ScoreMatchingLoss>
+  Moments<typename F::Scalar, F::Dim> summary(const F& family) const {
+    return Moments<typename F::Scalar, F::Dim>(family.dimension());
+  }
+
+  /// **Errors** as of `PenalizedGaussian`.
+  template <detail::GaussianPairModel F>
+    requires std::same_as<Loss, ScoreMatchingLoss>
+  PenalizedGaussian<F> objective(const F& family,
+                                 const Moments<typename F::Scalar, F::Dim>& moments) const {
+    return {family, moments, penalty, standardize};
+  }
+
+  /// From samples at once, Dim x n, without a copy of their moments.
+  template <detail::GaussianPairModel F, SamplesOf<typename F::Scalar, F::Dim> X>
+    requires std::same_as<Loss, ScoreMatchingLoss>
+  PenalizedGaussian<F> objective_of(const F& family, const X& samples) const {
+    return {family, samples, penalty, standardize};
+  }
+};
+
+template <class Loss, class Penalty>
+Penalized(Loss, Penalty) -> Penalized<Loss, Penalty>;
+template <class Loss, class Penalty>
+Penalized(Loss, Penalty, bool) -> Penalized<Loss, Penalty>;
+
+/// A loss with a penalty on it: how `fit_path` asks for one.
+template <class Loss, class Penalty>
+  requires std::same_as<Penalty, L1> || std::same_as<Penalty, GivenGraph>
+Penalized<Loss, Penalty> penalize(const Loss& loss, const Penalty& penalty, bool standardize) {
+  return {loss, penalty, standardize};
+}
+
+}  // namespace scorematch

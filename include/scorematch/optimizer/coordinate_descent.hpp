@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/scalar.hpp>
+#include <scorematch/core/status.hpp>
+#include <scorematch/optimizer/descent.hpp>
+#include <scorematch/optimizer/norm.hpp>
+#include <scorematch/optimizer/support_step.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace scorematch {
+
+namespace detail {
+
+// The parameters that a walk looks at. What is zero and stays so leaves.
+template <class Coordinate>
+class ActiveSet {
+ public:
+  explicit ActiveSet(Eigen::Index count) : in_(std::size_t(count), false) {}
+
+  bool has(const Coordinate& c) const { return in_[std::size_t(c.k)]; }
+  void add(const Coordinate& c) {
+    if (has(c)) return;
+    in_[std::size_t(c.k)] = true;
+    list_.push_back(c);
+  }
+  template <class Keep>
+  void keep(Keep&& keep) {
+    std::erase_if(list_, [&](const Coordinate& c) {
+      if (keep(c)) return false;
+      in_[std::size_t(c.k)] = false;
+      return true;
+    });
+  }
+  const std::vector<Coordinate>& list() const { return list_; }
+
+ private:
+  std::vector<bool> in_;
+  std::vector<Coordinate> list_;
+};
+
+}  // namespace detail
+
+/// How a walk of `CoordinateDescent` over a point ended; the point holds where.
+struct Descended {
+  Eigen::Index iterations;  ///< sweeps over the active set
+  Status status;
+};
+
+/// Coordinate descent for a quadratic loss with a penalty that is a sum over the parameters, such
+/// as `L1`: each step puts one parameter at its minimum, the others held.
+///
+/// **Math** with c the curvature and s the slope of the smooth part in theta_k,
+/// theta_k <- prox(theta_k - s / c, 1 / c), which for L1 is a soft threshold. A sweep goes once
+/// over the *active set*. Zeros that stay zero leave it; when the others are settled, all slopes
+/// are computed, and the parameters whose zero is not optimal enter. A group of parameters takes a
+/// proximal gradient step with the sum of its curvatures. Where sweeps are slow, the equations of
+/// the parameters that are not zero are solved by conjugate gradients, signs held; a step that
+/// would raise the objective is cut off at the first change of sign. The objective never rises.
+///
+/// Converged where no parameter would move by more than `tolerance`, in units of
+/// u / sqrt(c) with u = max_k |dJ/dtheta_k| / sqrt(c_k) at the origin, and never less than the
+/// rounding of a slope allows. (A Gaussian of unit variances has u = 1; then all slopes are within
+/// about `tolerance` of optimal.)
+///
+/// `unbounded` where a direction without curvature leads down for ever: too few samples for so
+/// small a penalty.
+///
+/// **Errors** std::invalid_argument for an option out of range.
+///
+/// **Cost** with z parameters that are not zero at a site and p sites: a sweep O(p z^2), all slopes
+/// O(p^2 z). Friedman, Hastie and Tibshirani (2010) for the active set.
+///
+/// **Example** docs/snippets/graphical_models.cpp
+struct CoordinateDescent {
+  Eigen::Index max_iterations = 10000;  ///< sweeps
+  double tolerance = 1e-8;
+
+  /// From an objective that is quadratic and a penalty (`HasQuadraticPoint`). The observer is
+  /// called after each sweep.
+  template <class Parameters, HasQuadraticPoint<Parameters> Obj, Observer<Parameters> Obs>
+    requires Objective<Obj, Parameters>
+  Minimum<Parameters> minimize(Obj& objective, const Parameters& start, Obs& observer) const {
+    using Scalar = typename Parameters::Scalar;
+    Parameters gradient(start.size());
+    const Scalar at_start = objective(start, gradient);
+    if (!is_finite(at_start)) {
+      return {start, at_start, detail::gradient_norm(gradient), 0, Status::diverged};
+    }
+    auto point = objective.at(start);
+    Descended end{};
+    if constexpr (std::same_as<Obs, NoObserver>) {
+      end = walk(point, objective.point_penalty());
+    } else {
+      Scalar loss = at_start;
+      end = walk(point, objective.point_penalty(), [&](const auto& at, Eigen::Index sweep) {
+        const Parameters theta = objective.parameters(at);
+        const Scalar norm = detail::gradient_norm(gradient);
+        const bool go_on =
+            detail::observe(observer, IterationState<Parameters>{sweep, loss, norm, theta});
+        loss = objective(theta, gradient);
+        return go_on;
+      });
+    }
+    if (end.status == Status::unbounded) {
+      objective(start, gradient);
+      return {start, at_start, detail::gradient_norm(gradient), end.iterations, end.status};
+    }
+    Parameters theta = objective.parameters(point);
+    const Scalar loss = objective(theta, gradient);
+    return {std::move(theta), loss, detail::gradient_norm(gradient), end.iterations, end.status};
+  }
+
+  /// The walk itself, from a point and in place. `look(point, sweep)` is called after each sweep,
+  /// where false stops. Where it ends `unbounded`, the point is far down and has no meaning.
+  template <QuadraticPoint Point, class Penalty, class Look>
+    requires SeparablePenalty<Penalty, typename Point::Scalar, typename Point::Coordinate>
+  Descended walk(Point& point, const Penalty& penalty, Look&& look) const {
+    using Scalar = typename Point::Scalar;
+    using Coordinate = typename Point::Coordinate;
+    require_options();
+    detail::ActiveSet<Coordinate> active(point.parameter_count());
+    point.for_each_nonzero([&](const Coordinate& c) { active.add(c); });
+    Descended end{0, Status::converged};
+    bool settled = false;
+    for (;;) {
+      const Scalar limit = smallest_move(point, active);
+      bool found = false;
+      point.for_each_slope([&](const Coordinate& c, const Scalar* slopes) {
+        if (!(detail::move_of(point, penalty, c, slopes) > limit)) return;
+        found = true;
+        active.add(c);
+      });
+      if (settled && !found) return end;
+      end.status = settle(point, penalty, active, look, end.iterations);
+      if (end.status != Status::converged) return end;
+      settled = true;
+    }
+  }
+  template <QuadraticPoint Point, class Penalty>
+    requires SeparablePenalty<Penalty, typename Point::Scalar, typename Point::Coordinate>
+  Descended walk(Point& point, const Penalty& penalty) const {
+    return walk(point, penalty, [](const Point&, Eigen::Index) { return true; });
+  }
+
+  /// What `minimize` checks first.
+  void require_options() const {
+    constexpr const char* owner = "CoordinateDescent";
+    detail::require_option(max_iterations >= 1, owner, "max_iterations", max_iterations,
+                           "at least 1");
+    detail::require_option(tolerance > 0 && tolerance < 1, owner, "tolerance", tolerance,
+                           "a number above 0 and below 1");
+  }
+
+ private:
+  // Sweeps that are still worth their time: beyond them the equations are solved together.
+  static constexpr double patience = 30;
+
+  // Below this a move is lost in the rounding of the products that a slope sums.
+  template <class Point, class Active>
+  typename Point::Scalar smallest_move(const Point& point, const Active& active) const {
+    using Scalar = typename Point::Scalar;
+    const Scalar rounding = 64 * std::numeric_limits<Scalar>::epsilon();
+    return (std::max)(static_cast<Scalar>(tolerance) * point.unit(),
+                      rounding * detail::largest_term(point, active.list()));
+  }
+
+  // Sweeps until nothing in the active set moves.
+  template <class Point, class Penalty, class Active, class Look>
+  Status settle(Point& point, const Penalty& penalty, Active& active, Look& look,
+                Eigen::Index& sweeps) const {
+    using Scalar = typename Point::Scalar;
+    // Larger than any solution of equations whose matrix is regular to rounding.
+    const Scalar largest = point.unit() / (Scalar(1e5) * std::numeric_limits<Scalar>::epsilon());
+    Scalar before = std::numeric_limits<Scalar>::infinity();
+    detail::Stride<Point> stride;
+    stride.begin(point);
+    for (Eigen::Index here = 1;; ++here) {
+      if (sweeps >= max_iterations) return Status::iteration_limit;
+      Scalar farthest(0);
+      for (const auto& c : active.list()) {
+        const Scalar moved = detail::step(point, penalty, c);
+        if (!is_finite(moved)) return Status::unbounded;
+        farthest = (std::max)(farthest, moved);
+      }
+      ++sweeps;
+      active.keep([&](const auto& c) { return detail::is_nonzero(point, c); });
+      if (!look(std::as_const(point), sweeps)) return Status::stopped;
+      const Scalar limit = smallest_move(point, active);
+      if (farthest <= limit) return Status::converged;
+      const double rate = std::log(static_cast<double>(farthest / before));
+      const double left = std::log(static_cast<double>(limit / farthest));
+      before = farthest;
+      if (here % 4 != 0 || left > patience * rate) continue;
+      if (detail::largest_term(point, active.list()) > largest) return Status::unbounded;
+      if constexpr (AbsolutePenalty<Penalty, Scalar, typename Point::Coordinate>) {
+        if (!stride.lengthen(point, penalty) ||
+            !detail::solve_support(point, penalty, active.list(), limit)) {
+          return Status::unbounded;
+        }
+        before = std::numeric_limits<Scalar>::infinity();
+      }
+    }
+  }
+};
+
+}  // namespace scorematch
