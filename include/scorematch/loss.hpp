@@ -8,10 +8,14 @@
 #include <scorematch/loss/gaussian/gaussian_objective.hpp>
 #include <scorematch/loss/generalized_score_matching.hpp>
 #include <scorematch/loss/negative_log_likelihood.hpp>
+#include <scorematch/loss/pairs/column_pairs.hpp>
+#include <scorematch/loss/pairs/column_sums.hpp>
+#include <scorematch/loss/pairs/coupling_estimate.hpp>
 #include <scorematch/loss/pairs/gaussian_pairs.hpp>
 #include <scorematch/loss/pairs/l1.hpp>
 #include <scorematch/loss/pairs/pair_coordinate.hpp>
 #include <scorematch/loss/pairs/pair_weights.hpp>
+#include <scorematch/loss/pairs/penalized_columns.hpp>
 #include <scorematch/loss/pairs/penalized_gaussian.hpp>
 #include <scorematch/loss/pairs/precision_estimate.hpp>
 #include <scorematch/loss/penalized.hpp>

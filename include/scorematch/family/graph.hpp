@@ -16,9 +16,20 @@ namespace scorematch {
 
 /// Which edges have a coupling of their own.
 enum class Couplings {
-  shared,    ///< one coupling for all edges
-  per_edge,  ///< one for each, in the order of the edges
+  shared,      ///< one coupling for all edges
+  per_edge,    ///< one for each, in the order of the edges
+  with_phase,  ///< of angles: two for each, by the cosine and the sine of their difference
 };
+
+/// Every pair of sites, (j, i) with j < i, row by row: for a graph that is to be found.
+inline std::vector<Edge> complete_graph(Eigen::Index size) {
+  detail::require_option(size >= 1, "complete_graph", "size", size, "at least 1");
+  std::vector<Edge> edges;
+  for (Eigen::Index i = 0; i < size; ++i) {
+    for (Eigen::Index j = 0; j < i; ++j) edges.push_back({j, i});
+  }
+  return edges;
+}
 
 /// The sites of a ring, each joined to the next: `size` edges (1 for two sites, none for one).
 inline std::vector<Edge> ring(Eigen::Index size) {
@@ -120,6 +131,7 @@ class Adjacency {
   // Number of coupling parameters.
   Eigen::Index count(Couplings couplings) const {
     const Eigen::Index edges = Eigen::Index(edges_.size());
+    if (couplings == Couplings::with_phase) return 2 * edges;
     return couplings == Couplings::per_edge || edges == 0 ? edges : 1;
   }
 
@@ -130,22 +142,31 @@ class Adjacency {
   std::vector<std::size_t> first_;  // of each site, and the end
 };
 
-// Of edges whose parameters, one for all or one for each, begin at `first`.
+// How many of the coupling parameters belong to one edge alone; 0 where all share the only one.
+inline Eigen::Index couplings_per_edge(const std::vector<Edge>& edges, Eigen::Index couplings) {
+  return couplings <= 1 ? 0 : couplings / Eigen::Index(edges.size());
+}
+
+// Of edges whose parameters begin at `first`.
 inline std::vector<Coupling> couplings_of(const std::vector<Edge>& edges, Eigen::Index first,
                                           Eigen::Index parameters) {
+  const Eigen::Index each = couplings_per_edge(edges, parameters);
   std::vector<Coupling> result;
   for (std::size_t e = 0; e < edges.size(); ++e) {
-    result.push_back({edges[e], first + (parameters == 1 ? 0 : Eigen::Index(e))});
+    result.push_back({edges[e], first + each * Eigen::Index(e), each > 1 ? each : 1});
   }
   return result;
 }
 
-// "J(3), of sites 0 and 4", or "J" where all edges share it.
+// "J(3), of sites 0 and 4", or "J" where all edges share it; J' where that is the second of two.
 inline std::string coupling_name(Eigen::Index k, const std::vector<Edge>& edges,
                                  Eigen::Index couplings) {
   if (couplings == 1 && edges.size() > 1) return "J";
-  const Edge& edge = edges[std::size_t(k)];
-  return text_of("J(", k, "), of sites ", edge.first, " and ", edge.second);
+  const Eigen::Index each = couplings_per_edge(edges, couplings);
+  const Eigen::Index e = each > 1 ? k / each : k;
+  const Edge& edge = edges[std::size_t(e)];
+  return text_of(each > 1 && k % each == 1 ? "J'(" : "J(", e, "), of sites ", edge.first, " and ",
+                 edge.second);
 }
 
 }  // namespace detail

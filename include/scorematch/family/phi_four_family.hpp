@@ -24,7 +24,11 @@ class PhiFourStatistics {
   PhiFourStatistics(Eigen::Index dimension, std::vector<Edge> edges, Couplings couplings)
       : graph_("PhiFourFamily", dimension, std::move(edges)),
         couplings_(couplings),
-        count_(graph_.count(couplings)) {}
+        count_(graph_.count(couplings)) {
+    if (couplings == Couplings::with_phase) {
+      detail::fail("PhiFourFamily: couplings = with_phase; expected shared or per_edge");
+    }
+  }
 
   /// Number of coupling parameters.
   Eigen::Index coupling_count() const { return count_; }

@@ -22,8 +22,8 @@ enum class Fields {
   per_site,  ///< one for each angle
 };
 
-/// cos x_i and sin x_i (summed over i where the field is shared), then cos(x_i - x_j) for each
-/// edge.
+/// cos x_i and sin x_i (summed over i where the field is shared), then for each edge
+/// cos(x_i - x_j), with a phase followed by sin(x_i - x_j).
 template <Real Scalar, int Dim>
 class VonMisesStatistics {
  public:
@@ -62,7 +62,9 @@ class VonMisesStatistics {
     }
     Eigen::Index e = field_count_;
     for (const Edge& edge : graph_.edges()) {
-      t(couplings_ == Couplings::shared ? e : e++) += cos(x(edge.first) - x(edge.second));
+      const Scalar difference = x(edge.first) - x(edge.second);
+      t(couplings_ == Couplings::shared ? e : e++) += cos(difference);
+      if (couplings_ == Couplings::with_phase) t(e++) = sin(difference);
     }
     return t;
   }
@@ -90,6 +92,16 @@ class VonMisesStatistics {
       if (couplings_ == Couplings::shared) {
         first += by_first;
         second += by_second;
+      } else if (couplings_ == Couplings::with_phase) {
+        const Eigen::Index k = field_count_ + 2 * link.edge;
+        visit(k, by_first, by_second);
+        // The sine changes its sign with the end of the edge that j is.
+        const bool is_first = graph_.edges()[std::size_t(link.edge)].first == j;
+        if (is_first) {
+          visit(k + 1, T(-by_second), by_first);
+        } else {
+          visit(k + 1, by_second, T(-by_first));
+        }
       } else {
         visit(field_count_ + link.edge, by_first, by_second);
       }
@@ -165,12 +177,13 @@ class VonMisesStatistics {
 /// along the edges of a graph.
 ///
 /// **Math** log p(x) = sum_i kappa_i cos(x_i - mu_i) + sum_edges J_e cos(x_i - x_j) + const, with
-/// kappa cos(x - mu) = (kappa cos mu) cos x + (kappa sin mu) sin x. Everything is periodic, so that
+/// kappa cos(x - mu) = (kappa cos mu) cos x + (kappa sin mu) sin x. With a phase an edge (i, j) has
+/// J_e cos(x_i - x_j) + J'_e sin(x_i - x_j). Everything is periodic, so that
 /// integration by parts has no boundary term, and angles may be given in any turn.
 ///
 /// **Shapes** theta, in order: (kappa cos mu, kappa sin mu) once where the field is shared, for
 /// each site where it is `per_site`; then the couplings J (one where they are shared, else one for
-/// each edge, in their order).
+/// each edge, in their order; with a phase two for each, J and J').
 ///
 /// **Units** x in radians.
 ///
@@ -223,12 +236,12 @@ class VonMisesFamily
     const Eigen::Index f = field("VonMisesFamily::mean_direction", theta, site);
     return atan2(theta(f + 1), theta(f));
   }
-  /// J of an edge, the same for all where it is shared.
+  /// J of an edge, the same for all where it is shared. (With a phase, J' is the parameter after.)
   Scalar coupling(const Parameters& theta, Eigen::Index edge) const {
     detail::require_parameter_count(theta, this->parameter_count());
     detail::require_index("VonMisesFamily::coupling", "edge", edge, Eigen::Index(edges().size()));
     const Eigen::Index couplings = this->parameter_count() - field_count();
-    return theta(field_count() + (couplings == 1 ? 0 : edge));
+    return theta(field_count() + detail::couplings_per_edge(edges(), couplings) * edge);
   }
 
   /// "kappa cos mu of site 2" and the like, "J(3), of sites 0 and 4".

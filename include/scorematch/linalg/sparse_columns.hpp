@@ -19,8 +19,14 @@ class SparseColumns {
   using Scalar = Scalar_;
   using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
 
-  SparseColumns(Eigen::Index rows, Eigen::Index columns)
-      : rows_(rows), columns_(std::size_t(columns)) {}
+  SparseColumns(Eigen::Index rows, Eigen::Index columns) : columns_(std::size_t(columns)) {
+    for (Column& column : columns_) column.length = rows;
+  }
+
+  // Columns of lengths of their own.
+  explicit SparseColumns(const std::vector<Eigen::Index>& lengths) : columns_(lengths.size()) {
+    for (std::size_t j = 0; j < lengths.size(); ++j) columns_[j].length = lengths[j];
+  }
 
   Eigen::Index columns() const { return Eigen::Index(columns_.size()); }
 
@@ -49,7 +55,7 @@ class SparseColumns {
     } else if (value != 0) {
       column.rows.push_back(i);
       column.values.push_back(value);
-      if (whole_share * column.rows.size() > std::size_t(rows_)) column.fill(rows_);
+      if (whole_share * Eigen::Index(column.rows.size()) > column.length) column.fill();
     }
   }
 
@@ -58,7 +64,7 @@ class SparseColumns {
   void for_each(Eigen::Index j, Visit&& visit) const {
     const Column& column = columns_[std::size_t(j)];
     if (column.is_whole()) {
-      for (Eigen::Index i = 0; i < rows_; ++i) {
+      for (Eigen::Index i = 0; i < column.length; ++i) {
         if (column.whole(i) != 0) visit(i, column.whole(i));
       }
     } else {
@@ -79,9 +85,10 @@ class SparseColumns {
   }
 
  private:
-  static constexpr std::size_t whole_share = 6;
+  static constexpr Eigen::Index whole_share = 6;
 
   struct Column {
+    Eigen::Index length = 0;
     std::vector<Eigen::Index> rows;
     std::vector<Scalar> values;
     Vector whole;
@@ -94,15 +101,14 @@ class SparseColumns {
       return at;
     }
 
-    void fill(Eigen::Index size) {
-      whole = Vector::Zero(size);
+    void fill() {
+      whole = Vector::Zero(length);
       for (std::size_t e = 0; e < rows.size(); ++e) whole(rows[e]) = values[e];
       rows = {};
       values = {};
     }
   };
 
-  Eigen::Index rows_;
   std::vector<Column> columns_;
 };
 

@@ -155,12 +155,13 @@ class GeneralizedScoreMatchingLoss {
     return PointLoss(family, GeneralizedScoreMatchingPoint<Weighting<F>>{weighting(family)});
   }
 
- private:
+  /// The weights h_j of the family's domain.
   template <class F>
   Weighting<F> weighting(const F& family) const {
     return {box(family), weight_};
   }
 
+ private:
   template <class F>
   Box<typename F::Scalar, F::Dim> box(const F& family) const {
     using FamilyBox = Box<typename F::Scalar, F::Dim>;

@@ -4,7 +4,10 @@
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/family/pairwise_gaussian_family.hpp>
+#include <scorematch/loss/generalized_score_matching.hpp>
+#include <scorematch/loss/pairs/column_sums.hpp>
 #include <scorematch/loss/pairs/l1.hpp>
+#include <scorematch/loss/pairs/penalized_columns.hpp>
 #include <scorematch/loss/pairs/penalized_gaussian.hpp>
 #include <scorematch/loss/score_matching.hpp>
 
@@ -12,6 +15,7 @@
 
 #include <concepts>
 #include <type_traits>
+#include <utility>
 
 namespace scorematch {
 
@@ -26,11 +30,32 @@ template <class F>
 concept GaussianPairModel =
     WithoutEdge<F> && decltype(gaussian_pairs(std::declval<const F&>()))::value;
 
+template <class F>
+UniformWeighting weighting_of(const ScoreMatchingLoss&, const F&) {
+  return {};
+}
+template <class H, class Domain, class F>
+auto weighting_of(const GeneralizedScoreMatchingLoss<H, Domain>& loss, const F& family) {
+  return loss.weighting(family);
+}
+
+template <class Loss, class F>
+using WeightingOf = decltype(weighting_of(std::declval<const Loss&>(), std::declval<const F&>()));
+
+// Plain score matching of what has no edge, generalized of anything.
+template <class F, class Loss>
+concept PenalizedByColumns =
+    PairwiseModel<F> && SparseExponential<F> && requires(const Loss& loss, const F& family) {
+      weighting_of(loss, family);
+    } && (!std::same_as<Loss, ScoreMatchingLoss> || (WithoutEdge<F> && !GaussianPairModel<F>));
+
 }  // namespace detail
 
 /// A loss with a penalty on the couplings of the family: `L1`, or `GivenGraph`.
 ///
-/// **Summary** for `PairwiseGaussianFamily` with `ScoreMatchingLoss`: `Moments`.
+/// **Summary** for `PairwiseGaussianFamily` with `ScoreMatchingLoss`: `Moments`. For any other
+/// exponential family that names its couplings (`PairwiseModel`, `SparseStatistics`), with
+/// `ScoreMatchingLoss` or `GeneralizedScoreMatchingLoss`: `ColumnSums`.
 ///
 /// **Example** docs/snippets/graphical_models.cpp
 template <class Loss, class Penalty = L1>
@@ -60,6 +85,27 @@ struct Penalized {
     requires std::same_as<Loss, ScoreMatchingLoss>
   PenalizedGaussian<F> objective_of(const F& family, const X& samples) const {
     return {family, samples, penalty, standardize};
+  }
+
+  /// Of any other family of pairs: a form for each coordinate.
+  template <detail::PenalizedByColumns<Loss> F>
+  ColumnSums<F, detail::WeightingOf<Loss, F>> summary(const F& family) const {
+    return ColumnSums<F, detail::WeightingOf<Loss, F>>(family, detail::weighting_of(loss, family));
+  }
+
+  /// **Errors** as of `PenalizedColumns`.
+  template <detail::PenalizedByColumns<Loss> F>
+  PenalizedColumns<F, detail::WeightingOf<Loss, F>> objective(
+      const F& family, const ColumnSums<F, detail::WeightingOf<Loss, F>>& sums) const {
+    return {family, sums, penalty, standardize, detail::weighting_of(loss, family)};
+  }
+
+  template <detail::PenalizedByColumns<Loss> F, SamplesOf<typename F::Scalar, F::Dim> X>
+  PenalizedColumns<F, detail::WeightingOf<Loss, F>> objective_of(const F& family,
+                                                                 const X& samples) const {
+    auto sums = summary(family);
+    sums.add(samples);
+    return objective(family, sums);
   }
 };
 

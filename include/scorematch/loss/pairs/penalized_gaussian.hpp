@@ -229,6 +229,29 @@ class PenalizedGaussian {
     return result;
   }
 
+  /// The loss without the penalty of other samples, Dim x n, at a point of this objective: about
+  /// this one's mean, on its scale.
+  ///
+  /// **Cost** O(n) for each entry of K that is not zero.
+  template <SamplesOf<Scalar, F::Dim> X>
+  Scalar loss_of(const Point& point, const X& samples) const {
+    detail::require_rows(samples, dimension());
+    Matrix scaled = (samples.colwise() - mean_).transpose();
+    for (Eigen::Index i = 0; i < dimension(); ++i) scaled.col(i) /= scale_(i);
+    Scalar square(0);
+    Scalar trace(0);
+    Vector score(scaled.rows());
+    for (Eigen::Index j = 0; j < dimension(); ++j) {
+      score.setZero();
+      point.precision().for_each(j, [&](Eigen::Index i, Scalar value) {
+        score += value * scaled.col(i);
+        if (i == j) trace += value;
+      });
+      square += score.squaredNorm();
+    }
+    return square / (2 * static_cast<Scalar>(scaled.rows())) - trace;
+  }
+
  private:
   static constexpr Eigen::Index few = 8;
 
