@@ -20,6 +20,7 @@
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/scalar.hpp>
 #include <scorematch/core/status.hpp>
+#include <scorematch/core/threads.hpp>
 #include <scorematch/core/unroll.hpp>
 #include <scorematch/core/vector_register.hpp>
 #include <scorematch/core/version.hpp>

@@ -11,4 +11,6 @@
 #include <scorematch/fit/multi_start.hpp>
 #include <scorematch/fit/observer.hpp>
 #include <scorematch/fit/path.hpp>
+#include <scorematch/fit/refit.hpp>
 #include <scorematch/fit/result.hpp>
+#include <scorematch/fit/selection.hpp>

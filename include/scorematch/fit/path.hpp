@@ -51,6 +51,7 @@ struct Path {
 
   std::vector<Point> points;  ///< by decreasing weight
   double count;               ///< of the samples
+  double gain;                ///< what `ExtendedBic` divides by; 0 where it needs the samples
   F family;
   L loss;
   P penalty;
@@ -111,6 +112,13 @@ inline std::vector<double> weights_from(double largest, const PathOptions& optio
   return weights;
 }
 
+// Everything at its minimum but what is penalized, which stays zero.
+template <class Obj, class O, class Point>
+void walk_uncoupled(const Obj& objective, const O& optimizer, Point& point) {
+  using Scalar = typename Point::Scalar;
+  optimizer.walk(point, objective.point_penalty(std::numeric_limits<Scalar>::infinity()));
+}
+
 // Goes through the weights, those of the options or, where there are none, those that follow from
 // the largest one, each from where the last one ended. Calls `visit(point, weight, ended)`, where
 // false stops. Where the loss is unbounded at a weight, it is at all smaller ones.
@@ -122,8 +130,7 @@ std::vector<double> walk_path(const Obj& objective, const O& optimizer, const Pa
   Point point = objective.origin();
   std::vector<double> weights = options.weights;
   if (weights.empty()) {
-    const auto free = objective.point_penalty(std::numeric_limits<Scalar>::infinity());
-    optimizer.walk(point, free);
+    walk_uncoupled(objective, optimizer, point);
     weights = weights_from(largest_weight(objective, point), options);
   }
   for (const double weight : weights) {
@@ -152,7 +159,8 @@ auto path_of(const F& family, const L& loss, const P& penalty, const O& optimize
              const Obj& objective, double count, const PathOptions& options, Observe& observer) {
   using Estimate = typename Obj::Estimate;
   using Scalar = typename Estimate::Scalar;
-  Path<F, L, P, O, Estimate> path{{}, count, family, loss, penalty, optimizer, options};
+  Path<F, L, P, O, Estimate> path{{}, count, 0, family, loss, penalty, optimizer, options};
+  if constexpr (requires { objective.gain(); }) path.gain = objective.gain();
   path.options.weights =
       walk_path(objective, optimizer, options, [&](const auto& point, double weight, auto ended) {
         path.points.push_back({objective.estimate(point), static_cast<Scalar>(weight), point.loss(),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/coupling.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/family/pairwise_gaussian_family.hpp>
 #include <scorematch/loss/generalized_score_matching.hpp>
@@ -16,6 +17,7 @@
 #include <concepts>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace scorematch {
 
@@ -119,6 +121,13 @@ template <class Loss, class Penalty>
   requires std::same_as<Penalty, L1> || std::same_as<Penalty, GivenGraph>
 Penalized<Loss, Penalty> penalize(const Loss& loss, const Penalty& penalty, bool standardize) {
   return {loss, penalty, standardize};
+}
+
+/// A loss of a family whose graph is known: how `refit` asks for one.
+template <class Loss>
+Penalized<Loss, GivenGraph> penalize_graph(const Loss& loss, const std::vector<Edge>& edges,
+                                           bool standardize = true) {
+  return {loss, GivenGraph{.edges = edges}, standardize};
 }
 
 }  // namespace scorematch

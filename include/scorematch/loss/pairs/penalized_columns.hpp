@@ -130,20 +130,49 @@ class PenalizedColumns {
 
   /// What a user asks for.
   Estimate estimate(const Point& point) const {
-    std::vector<std::pair<Edge, Scalar>> found;
-    point.for_each_nonzero([&](const CouplingCoordinate& c) {
-      if (!c.is_pair()) return;
-      const Scalar strength =
-          c.count == 1 ? point.value(c, 0) : point.parameters().segment(c.k, c.count).norm();
-      found.push_back({{(std::min)(c.i, c.j), (std::max)(c.i, c.j)}, strength});
-    });
-    std::sort(found.begin(), found.end());
     Estimate result{point.parameters(), {}, {}};
-    for (const auto& [edge, strength] : found) {
+    for (const auto& [edge, strength] : coupled(point)) {
       result.edges.push_back(edge);
       result.strengths.push_back(strength);
     }
     return result;
+  }
+
+  std::vector<Edge> edges(const Point& point) const {
+    std::vector<Edge> result;
+    for (const auto& [edge, strength] : coupled(point)) result.push_back(edge);
+    return result;
+  }
+
+  /// By how much fitting a coupling that is zero lowers 2 n J, on average over the pairs: the mean
+  /// of V / H, the variance over the samples of the slope of one, and the curvature, at a point
+  /// where all couplings are zero.
+  ///
+  /// **Cost** O(Dim^2) a sample.
+  template <SamplesOf<Scalar, F::Dim> X>
+  double gain(const Point& point, const X& samples) const {
+    using Vector = Eigen::VectorXd;
+    const Eigen::Index parameters = form_.parameter_count();
+    Vector sum = Vector::Zero(parameters), square = sum, slopes(parameters);
+    Eigen::Matrix<Scalar, F::Dim, 1> x(dimension());
+    for (Eigen::Index n = 0; n < samples.cols(); ++n) {
+      x = samples.col(n);
+      slopes.setZero();
+      for (Eigen::Index j = 0; j < dimension(); ++j) add_slopes(point, x, j, slopes);
+      sum += slopes;
+      square += slopes.cwiseAbs2();
+    }
+    const double n = static_cast<double>(samples.cols());
+    double ratio = 0, pairs = 0;
+    for (const CouplingCoordinate& c : form_.groups()) {
+      for (Eigen::Index k = c.k; c.is_pair() && k < c.k + c.count; ++k) {
+        const double curvature = static_cast<double>(form_.curvature(k));
+        if (!(curvature > 0)) continue;
+        ratio += (square(k) / n - sum(k) * sum(k) / (n * n)) / curvature;
+        ++pairs;
+      }
+    }
+    return pairs > 0 ? ratio / pairs : 1;
   }
 
   /// The loss without the penalty of other samples, at a point of this objective.
@@ -164,6 +193,39 @@ class PenalizedColumns {
     }
     return Form(sums.columns(), sums.count(), family.parameter_count(), family.couplings(),
                 static_cast<Scalar>(penalty.ridge), standardize);
+  }
+
+  // The pairs that are coupled, in order, and how strongly.
+  static std::vector<std::pair<Edge, Scalar>> coupled(const Point& point) {
+    std::vector<std::pair<Edge, Scalar>> found;
+    point.for_each_nonzero([&](const CouplingCoordinate& c) {
+      if (!c.is_pair()) return;
+      const Scalar strength =
+          c.count == 1 ? point.value(c, 0) : point.parameters().segment(c.k, c.count).norm();
+      found.push_back({{(std::min)(c.i, c.j), (std::max)(c.i, c.j)}, strength});
+    });
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  // Of one sample, what coordinate j adds to the slopes.
+  template <class X>
+  void add_slopes(const Point& point, const X& x, Eigen::Index j, Eigen::VectorXd& slopes) const {
+    const auto& statistics = family_.statistics();
+    double h = 1, change = 0;
+    if constexpr (!Weighting::uniform) {
+      const auto at = weighting_.weight(j, x(j));
+      h = static_cast<double>(at.h);
+      change = static_cast<double>(at.slope);
+    }
+    double score = 0;
+    statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar) {
+      score += static_cast<double>(point.parameters()(k) * first);
+    });
+    statistics.for_each_derivative(x, j, [&](Eigen::Index k, Scalar first, Scalar second) {
+      slopes(k) +=
+          (h * score + change) * static_cast<double>(first) + h * static_cast<double>(second);
+    });
   }
 
   Scalar size_of(const CouplingCoordinate& c) const {

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/coupling.hpp>
+#include <scorematch/core/random.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/threads.hpp>
+#include <scorematch/fit/path.hpp>
+#include <scorematch/fit/refit.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace scorematch {
+
+/// The extended Bayesian information criterion (Chen and Chen 2008; Foygel and Drton 2010).
+///
+/// **Math** 2 n J / c + |E| (log n + 4 gamma log p), J the loss of the estimate without penalty,
+/// |E| its number of edges. A coupling that is zero lowers 2 n J by c on average when it is fitted,
+/// where a likelihood would by 1; so c makes the two alike, whatever the unit of J. It is the mean
+/// over the pairs of V / H at independence: variance and curvature of J in the coupling.
+struct ExtendedBic {
+  double gamma = 0.5;  ///< 0 is the plain criterion; larger ones prefer fewer edges
+  /// With the loss of the unpenalized fit on each graph (`refit`), which needs the samples.
+  bool refit = false;
+};
+
+/// K-fold cross-validation of the loss without penalty.
+struct CrossValidation {
+  Eigen::Index folds = 10;
+  std::uint64_t seed = 1;
+  /// Takes the largest weight whose loss is within one standard error of the lowest.
+  bool one_standard_error = false;
+  Eigen::Index threads = 1;  ///< 0: all there are. The result is the same for any number.
+};
+
+/// Stability approach to regularization selection (Liu, Roeder and Wasserman 2010): the smallest
+/// weight at which subsamples still agree on the edges.
+///
+/// **Math** with f the frequency of an edge among the subsamples, the instability is the mean of
+/// 2 f (1 - f) over all pairs, and its largest value at this and all larger weights.
+struct Stars {
+  Eigen::Index subsamples = 20;
+  double share = 0;  ///< of the samples in each; 0: 10 / sqrt(n), and 0.8 for n of at most 144
+  double instability = 0.05;
+  std::uint64_t seed = 1;
+  Eigen::Index threads = 1;
+};
+
+/// Stability selection (Meinshausen and Buhlmann 2010): edges that many subsamples find.
+///
+/// **Math** An edge is taken whose frequency reaches the threshold t at one of the weights that are
+/// looked at: those where subsamples have no more than q edges on average, with
+/// q^2 / ((2 t - 1) pairs) = false_edges. That bounds the expected number of false edges, where the
+/// false ones are alike.
+struct StabilitySelection {
+  Eigen::Index subsamples = 100;
+  double share = 0.5;
+  double threshold = 0.8;
+  double false_edges = 1;
+  std::uint64_t seed = 1;
+  Eigen::Index threads = 1;
+};
+
+/// The point of a path that a criterion takes, and the score of every point.
+template <class Point>
+struct Selection : Point {
+  Eigen::Index index;
+  std::vector<double> scores;
+};
+
+/// Edges and how often they were found.
+struct StableEdges {
+  std::vector<Edge> edges;  ///< first < second, in increasing order
+  std::vector<double> frequencies;
+};
+
+namespace detail {
+
+template <class Path>
+void require_points(const Path& path) {
+  if (path.points.empty()) fail("select: the path has no points; expected at least 1");
+}
+
+template <class X>
+Eigen::Matrix<typename X::Scalar, Eigen::Dynamic, Eigen::Dynamic> columns_of(
+    const X& samples, const std::vector<Eigen::Index>& which) {
+  Eigen::Matrix<typename X::Scalar, Eigen::Dynamic, Eigen::Dynamic> result(
+      samples.rows(), Eigen::Index(which.size()));
+  for (std::size_t k = 0; k < which.size(); ++k)
+    result.col(Eigen::Index(k)) = samples.col(which[k]);
+  return result;
+}
+
+// 0, ..., n - 1 in an order of the seed.
+inline std::vector<Eigen::Index> shuffled(Eigen::Index n, std::uint64_t seed) {
+  std::vector<Eigen::Index> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), Eigen::Index(0));
+  RandomNumbers random(seed);
+  for (Eigen::Index k = n; k > 1; --k) {
+    std::swap(order[std::size_t(k - 1)], order[std::size_t(random.below(k))]);
+  }
+  return order;
+}
+
+template <class Path, class X>
+auto objective_of(const Path& path, const X& samples) {
+  return penalize(path.loss, path.penalty, path.options.standardize)
+      .objective_of(path.family, samples);
+}
+
+template <class Path>
+auto selection_of(const Path& path, Eigen::Index index, std::vector<double> scores) {
+  using Point = typename Path::Point;
+  return Selection<Point>{path.points[std::size_t(index)], index, std::move(scores)};
+}
+
+inline Eigen::Index lowest(const std::vector<double>& scores) {
+  return std::min_element(scores.begin(), scores.end()) - scores.begin();
+}
+
+template <class F>
+double pairs_of(const F& family) {
+  const double sites = static_cast<double>(family.dimension());
+  return sites * (sites - 1) / 2;
+}
+
+template <class Path, class X>
+double gain_of(const Path& path, const X& samples) {
+  const auto objective = objective_of(path, samples);
+  if constexpr (requires { objective.gain(); }) {
+    return objective.gain();
+  } else {
+    auto point = objective.origin();
+    walk_uncoupled(objective, path.optimizer, point);
+    return objective.gain(point, samples);
+  }
+}
+
+template <class Path, class LossAt>
+auto by_extended_bic(const Path& path, const ExtendedBic& criterion, double gain,
+                     const LossAt& loss_at) {
+  require_points(path);
+  require_option(criterion.gamma >= 0 && std::isfinite(criterion.gamma), "ExtendedBic", "gamma",
+                 criterion.gamma, "a finite number, at least 0");
+  const double sites = static_cast<double>(path.family.dimension());
+  const double price = std::log(path.count) + 4 * criterion.gamma * std::log(sites);
+  std::vector<double> scores;
+  for (const auto& point : path.points) {
+    const double edges = static_cast<double>(point.edges.size());
+    scores.push_back(2 * path.count * static_cast<double>(loss_at(point)) / gain + edges * price);
+  }
+  const Eigen::Index index = lowest(scores);
+  return selection_of(path, index, std::move(scores));
+}
+
+// How often subsamples find each edge, at each weight of the path.
+template <class Path, class X, class Options>
+std::vector<std::map<Edge, double>> frequencies(const char* owner, const Path& path,
+                                                const X& samples, const Options& options,
+                                                double share) {
+  require_points(path);
+  require_option(options.subsamples >= 2, owner, "subsamples", options.subsamples, "at least 2");
+  require_option(share > 0 && share <= 1, owner, "share", share, "a number above 0, at most 1");
+  const Eigen::Index threads = thread_count(owner, options.threads);
+  const Eigen::Index size = static_cast<Eigen::Index>(share * double(samples.cols()));
+  if (size < 2) {
+    fail(owner, ": share = ", share, " of ", samples.cols(), " samples is ", size,
+         "; expected at least 2");
+  }
+  const std::size_t weights = path.points.size();
+  std::vector<std::vector<std::vector<Edge>>> found(std::size_t(options.subsamples));
+  for_each_parallel(options.subsamples, threads, [&](Eigen::Index b) {
+    std::vector<Eigen::Index> which =
+        shuffled(samples.cols(), options.seed + static_cast<std::uint64_t>(b) * 0x9e3779b9U);
+    which.resize(std::size_t(size));
+    const auto objective = objective_of(path, columns_of(samples, which));
+    auto& mine = found[std::size_t(b)];
+    walk_path(objective, path.optimizer, path.options, [&](const auto& point, double, auto ended) {
+      if (ended.status == Status::unbounded) return false;
+      mine.push_back(objective.edges(point));
+      return mine.size() < weights;
+    });
+    // Where the loss has no minimum the graph has no end: the last one is kept.
+    while (!mine.empty() && mine.size() < weights) mine.push_back(mine.back());
+  });
+  std::vector<std::map<Edge, double>> result(weights);
+  const double one = 1 / static_cast<double>(options.subsamples);
+  for (const auto& graphs : found) {
+    for (std::size_t k = 0; k < graphs.size(); ++k) {
+      for (const Edge& edge : graphs[k]) result[k][edge] += one;
+    }
+  }
+  return result;
+}
+
+}  // namespace detail
+
+/// The point of a path with the lowest criterion.
+///
+/// **Errors** std::invalid_argument for an empty path, options out of range, and where the
+/// criterion needs the samples: `refit`, and a path of another family than Gaussians that was made
+/// from a summary.
+template <class F, class L, class P, class O, class Estimate>
+auto select(const Path<F, L, P, O, Estimate>& path, const ExtendedBic& criterion) {
+  if (criterion.refit) {
+    detail::fail(
+        "select: ExtendedBic: refit = true needs the samples; expected "
+        "select(path, criterion, samples)");
+  }
+  if (!(path.gain > 0)) {
+    detail::fail(
+        "select: ExtendedBic of a path from a summary needs the samples; expected "
+        "select(path, criterion, samples)");
+  }
+  return detail::by_extended_bic(path, criterion, path.gain,
+                                 [](const auto& point) { return point.loss; });
+}
+
+/// The same with the samples of the path.
+template <class F, class L, class P, class O, class Estimate,
+          SamplesOf<typename F::Scalar, F::Dim> X>
+auto select(const Path<F, L, P, O, Estimate>& path, const ExtendedBic& criterion,
+            const X& samples) {
+  const double gain = path.gain > 0 ? path.gain : detail::gain_of(path, samples);
+  return detail::by_extended_bic(path, criterion, gain, [&](const auto& point) {
+    if (!criterion.refit) return point.loss;
+    const auto again =
+        detail::solve_at(penalize_graph(path.loss, point.edges, path.options.standardize)
+                             .objective_of(path.family, samples),
+                         path.optimizer, 0);
+    return again.status == Status::unbounded ? std::numeric_limits<decltype(again.loss)>::infinity()
+                                             : again.loss;
+  });
+}
+
+/// The point of a path whose loss on samples that were left out is lowest.
+///
+/// **Errors** std::invalid_argument for less than 2 folds or more than there are samples, and for
+/// an empty path.
+///
+/// **Cost** a path of each fold. The same for any number of threads.
+template <class F, class L, class P, class O, class Estimate,
+          SamplesOf<typename F::Scalar, F::Dim> X>
+auto select(const Path<F, L, P, O, Estimate>& path, const CrossValidation& criterion,
+            const X& samples) {
+  constexpr const char* owner = "CrossValidation";
+  detail::require_points(path);
+  detail::require_rows(samples, path.family.dimension());
+  const Eigen::Index n = samples.cols();
+  const Eigen::Index folds = criterion.folds;
+  if (folds < 2 || folds > n) {
+    detail::fail(owner, ": folds = ", folds, "; expected 2 to ", n, ", the number of samples");
+  }
+  const Eigen::Index threads = detail::thread_count(owner, criterion.threads);
+  const std::vector<Eigen::Index> order = detail::shuffled(n, criterion.seed);
+  const std::size_t points = path.points.size();
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  Eigen::MatrixXd losses = Eigen::MatrixXd::Constant(Eigen::Index(points), folds, infinity);
+  detail::for_each_parallel(folds, threads, [&](Eigen::Index fold) {
+    std::vector<Eigen::Index> rest, held;
+    for (Eigen::Index k = 0; k < n; ++k) {
+      (k % folds == fold ? held : rest).push_back(order[std::size_t(k)]);
+    }
+    const auto objective = detail::objective_of(path, detail::columns_of(samples, rest));
+    const auto left_out = detail::columns_of(samples, held);
+    Eigen::Index k = 0;
+    detail::walk_path(objective, path.optimizer, path.options,
+                      [&](const auto& point, double, auto ended) {
+                        if (ended.status == Status::unbounded) return false;
+                        losses(k, fold) = static_cast<double>(objective.loss_of(point, left_out));
+                        return ++k < Eigen::Index(points);
+                      });
+  });
+  std::vector<double> scores;
+  for (std::size_t k = 0; k < points; ++k) scores.push_back(losses.row(Eigen::Index(k)).mean());
+  Eigen::Index index = detail::lowest(scores);
+  if (criterion.one_standard_error) {
+    const Eigen::VectorXd best = losses.row(index).transpose();
+    const double deviation =
+        std::sqrt((best.array() - best.mean()).square().sum() / double(folds - 1) / double(folds));
+    Eigen::Index first = 0;
+    while (!(scores[std::size_t(first)] <= scores[std::size_t(index)] + deviation)) ++first;
+    index = first;
+  }
+  return detail::selection_of(path, index, std::move(scores));
+}
+
+/// The point of a path with the smallest weight at which subsamples agree (`Stars`); the scores are
+/// the instabilities. Where they never agree, the first point.
+template <class F, class L, class P, class O, class Estimate,
+          SamplesOf<typename F::Scalar, F::Dim> X>
+auto select(const Path<F, L, P, O, Estimate>& path, const Stars& criterion, const X& samples) {
+  detail::require_rows(samples, path.family.dimension());
+  detail::require_option(criterion.instability > 0 && criterion.instability <= 0.5, "Stars",
+                         "instability", criterion.instability, "a number above 0, at most 0.5");
+  const double n = static_cast<double>(samples.cols());
+  const double share = criterion.share != 0 ? criterion.share : n > 144 ? 10 / std::sqrt(n) : 0.8;
+  const double pairs = (std::max)(1.0, detail::pairs_of(path.family));
+  std::vector<double> scores;
+  Eigen::Index index = 0;
+  double largest = 0;
+  for (const auto& edges : detail::frequencies("Stars", path, samples, criterion, share)) {
+    double sum = 0;
+    for (const auto& [edge, f] : edges) sum += 2 * f * (1 - f);
+    largest = (std::max)(largest, sum / pairs);
+    if (largest <= criterion.instability) index = Eigen::Index(scores.size());
+    scores.push_back(largest);
+  }
+  return detail::selection_of(path, index, std::move(scores));
+}
+
+/// The edges that subsamples find as often as `StabilitySelection` asks.
+template <class F, class L, class P, class O, class Estimate,
+          SamplesOf<typename F::Scalar, F::Dim> X>
+StableEdges select(const Path<F, L, P, O, Estimate>& path, const StabilitySelection& criterion,
+                   const X& samples) {
+  constexpr const char* owner = "StabilitySelection";
+  detail::require_rows(samples, path.family.dimension());
+  detail::require_option(criterion.threshold > 0.5 && criterion.threshold <= 1, owner, "threshold",
+                         criterion.threshold, "a number above 0.5, at most 1");
+  detail::require_option(criterion.false_edges > 0 && std::isfinite(criterion.false_edges), owner,
+                         "false_edges", criterion.false_edges, "a finite number above 0");
+  const double most = std::sqrt(criterion.false_edges * (2 * criterion.threshold - 1) *
+                                detail::pairs_of(path.family));
+  std::map<Edge, double> largest;
+  for (const auto& edges : detail::frequencies(owner, path, samples, criterion, criterion.share)) {
+    double average = 0;
+    for (const auto& [edge, f] : edges) average += f;
+    if (average > most) break;
+    for (const auto& [edge, f] : edges) largest[edge] = (std::max)(largest[edge], f);
+  }
+  StableEdges result;
+  for (const auto& [edge, f] : largest) {
+    // Sums of 1 / subsamples.
+    if (f < criterion.threshold - 1e-9) continue;
+    result.edges.push_back(edge);
+    result.frequencies.push_back((std::min)(f, 1.0));
+  }
+  return result;
+}
+
+}  // namespace scorematch
