@@ -5,6 +5,7 @@
 
 #include <scorematch/core/machine.hpp>
 #include <scorematch/core/unroll.hpp>
+#include <scorematch/core/vector_register.hpp>
 #include <scorematch/derivative/recorded/program.hpp>
 
 #include <Eigen/Core>
@@ -34,7 +35,6 @@ struct JetProducts {
   static constexpr int packs_kept =
       (std::max)(vector_registers * vector_bytes / int(2 * sizeof(P)), 1);
   static constexpr int columns_kept = (std::min)(packs_kept, 4);
-  static constexpr int rows_kept = packs_kept / columns_kept;
 
   // to_j += sum_k coefficient(j, k) from_k in the entries from `begin` to `end`, some sums at a
   // time.
@@ -63,35 +63,84 @@ struct JetProducts {
 
   // sums(j, k) += <from_j, to_k> over jets and lanes.
   static void add_products(const P* from, Id rows, const P* to, Id count, T* sums) {
-    Id j = 0;
-    for (; j + rows_kept <= rows; j += rows_kept) {
-      add_rows<rows_kept>(from + j * size, to, count, sums + j * count);
+    Id k = 0;
+    for (; k + tile_columns <= count; k += tile_columns) {
+      Id j = 0;
+      for (; j + tile_rows <= rows; j += tile_rows) {
+        add_tile<tile_rows>(from + j * size, to + k * size, count, sums + j * count + k);
+      }
+      for (; j < rows; ++j)
+        add_tile<1>(from + j * size, to + k * size, count, sums + j * count + k);
     }
-    for (; j < rows; ++j) add_rows<1>(from + j * size, to, count, sums + j * count);
+    for (; k < count; ++k) {
+      for (Id j = 0; j < rows; ++j) {
+        P sum(T(0));
+        for (Id e = 0; e < size; ++e) sum += from[j * size + e] * to[k * size + e];
+        sums[j * count + k] += sum.array().sum();
+      }
+    }
   }
 
  private:
-  // For `rows` of j and some k at a time.
+  using R = typename WidestRegister<T>::Type;
+  static constexpr int lanes = WidestRegister<T>::lanes;
+
+  // Registers, not packs, that three quarters of all registers hold: a sum goes over all lanes in
+  // the end, and the sums of a row fill registers.
+  static constexpr int tile_columns = (std::max)(lanes, 4);
+  static constexpr int tile_rows = (std::max)(vector_registers * 3 / (4 * tile_columns), 1);
+
+  // Lanes `at` and on.
+  static EIGEN_ALWAYS_INLINE R load(const P* packs, int at) {
+    R loaded;
+    const void* const from = reinterpret_cast<const T*>(packs) + at;
+    load_register(static_cast<const T*>(__builtin_assume_aligned(from, alignof(P))), loaded);
+    return loaded;
+  }
+
   template <int rows>
-  static EIGEN_DONT_INLINE void add_rows(const P* from, const P* to, Id count, T* sums) {
-    const auto tile = [&]<int columns>(std::integral_constant<int, columns>, Id k) {
-      P s[std::size_t(rows * columns)];
-      for_each_entry<rows * columns>([&](auto i) SCOREMATCH_INLINE { s[i] = P(T(0)); });
-      for (Id e = 0; e < size; ++e) {
-        // Nothing is copied: g++ would copy a pack through memory, in halves.
-        for_each_entry<rows * columns>([&](auto i) SCOREMATCH_INLINE {
-          s[i] += from[Id(i / columns) * size + e] * to[(k + Id(i % columns)) * size + e];
-        });
-      }
-      for_each_entry<rows * columns>([&](auto i) SCOREMATCH_INLINE {
-        sums[Id(i / columns) * count + k + Id(i % columns)] += s[i].array().sum();
+  static EIGEN_DONT_INLINE void add_tile(const P* from, const P* to, Id count, T* sums) {
+    R s[std::size_t(rows * tile_columns)];
+    for_each_entry<rows * tile_columns>([&](auto i) SCOREMATCH_INLINE { s[i] = R{}; });
+    for (int at = 0; at < int(size) * replay_lanes<T>; at += lanes) {
+      R a[std::size_t(rows)];
+      for_each_entry<rows>([&](auto j) SCOREMATCH_INLINE { a[j] = load(from + Id(j) * size, at); });
+      for_each_entry<tile_columns>([&](auto k) SCOREMATCH_INLINE {
+        const R b = load(to + Id(k) * size, at);
+        for_each_entry<rows>([&](auto j)
+                                 SCOREMATCH_INLINE { s[j * tile_columns + k] += a[j] * b; });
       });
-    };
-    Id k = 0;
-    for (; k + columns_kept <= count; k += columns_kept) {
-      tile(std::integral_constant<int, columns_kept>(), k);
     }
-    for (; k < count; ++k) tile(std::integral_constant<int, 1>(), k);
+    for_each_entry<rows * tile_columns / lanes>([&](auto i) SCOREMATCH_INLINE {
+      constexpr int first = i * lanes;
+      T* const to_sums = sums + Id(first / tile_columns) * count + Id(first % tile_columns);
+      R sum;
+      load_register(to_sums, sum);
+      store_register(R(sum + over_lanes<lanes>(s + first)), to_sums);
+    });
+  }
+
+  // Lane i: the sum over the lanes of s[i]. With two registers of four numbers each,
+  //
+  //   a0 a1 a2 a3      a0 b1 a2 b3     a1 b0 a3 b2      a01 b01 a23 b23
+  //   b0 b1 b2 b3  ->               +               =
+  //
+  // and so on with pairs of lanes, and two of those.
+  template <int count>
+  static EIGEN_ALWAYS_INLINE R over_lanes(const R* s) {
+    if constexpr (count == 1) {
+      return s[0];
+    } else {
+      return fold<count / 2>(over_lanes<count / 2>(s), over_lanes<count / 2>(s + count / 2),
+                             std::make_integer_sequence<int, lanes>{});
+    }
+  }
+  template <int apart, int... lane>
+  static EIGEN_ALWAYS_INLINE R fold(const R& a, const R& b, std::integer_sequence<int, lane...>) {
+    R straight, crossed;
+    shuffle_registers<(lane & apart ? lanes + lane : lane)...>(a, b, straight);
+    shuffle_registers<((lane & apart ? lanes : 0) + (lane ^ apart))...>(a, b, crossed);
+    return straight + crossed;
   }
 };
 
