@@ -64,14 +64,15 @@ struct DenoisingPoint {
   template <class X, class Noise, class Put>
   void place(X& x, const Noise& e, const Put& put) const {
     x += sigma * e;
-    for (Eigen::Index i = 0; i < x.size(); ++i) put(0, i, e(i) / sigma);
+    for (Eigen::Index i = 0; i < x.size(); ++i) put(0, i, e(i));
   }
 
   template <class Jet>
   auto loss(Jet& jet) const {
     auto sum = jet.zero();
+    const Scalar inverse = 1 / sigma;
     jet.each([&](Eigen::Index i, const auto& s, auto& by_s) {
-      const auto noise = jet.beside(0, i);
+      const auto noise = jet.beside(0, i) * inverse;
       sum += s * s / 2 + s * noise;
       by_s = s + noise;
     });

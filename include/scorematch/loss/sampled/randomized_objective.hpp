@@ -89,9 +89,9 @@ class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, 
         random_(seed) {
     detail::require_random_options("RandomizedObjective", "draws", draws, batch_size, samples_);
     const Eigen::Index n = samples_.size();
-    const Eigen::Index size = stochastic() ? (std::min)(batch_, n) : n;
-    columns_.resize(static_cast<std::size_t>(size));
-    vectors_.resize(family_.dimension(), size * draws_);
+    size_ = stochastic() ? (std::min)(batch_, n) : n;
+    columns_.resize(static_cast<std::size_t>(terms()));
+    vectors_.resize(family_.dimension(), terms());
     if (stochastic()) {
       order_.resize(static_cast<std::size_t>(n));
       for (Eigen::Index j = 0; j < n; ++j) order_[static_cast<std::size_t>(j)] = j;
@@ -158,12 +158,12 @@ class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, 
 
   // The samples of an evaluation, size() of them from `first` on; the last one again at the end.
   void see_from(Eigen::Index first) {
-    for (Eigen::Index k = 0; k < size(); ++k) {
-      columns_[static_cast<std::size_t>(k)] = (std::min)(first + k, samples_.size() - 1);
+    for (Eigen::Index k = 0; k < terms(); ++k) {
+      columns_[static_cast<std::size_t>(k)] = (std::min)(first + k / draws_, samples_.size() - 1);
     }
   }
 
-  Eigen::Index size() const { return static_cast<Eigen::Index>(columns_.size()); }
+  Eigen::Index size() const { return size_; }
   Eigen::Index terms() const { return size() * draws_; }
 
   // Of the weights where every sample is seen, and of what stands for it in a batch.
@@ -173,7 +173,7 @@ class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, 
   }
 
   Eigen::Index column_of(Eigen::Index term) const {
-    return columns_[static_cast<std::size_t>(term / draws_)];
+    return columns_[static_cast<std::size_t>(term)];
   }
 
   auto weight() const {
@@ -204,10 +204,11 @@ class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, 
 
   void next_batch() {
     if (!stochastic()) return;
-    for (Eigen::Index& column : columns_) {
+    for (Eigen::Index k = 0; k < terms(); k += draws_) {
       if (next_ == 0) shuffle();
-      column = order_[static_cast<std::size_t>(next_)];
-      next_ = (next_ + 1) % samples_.size();
+      std::fill_n(&columns_[static_cast<std::size_t>(k)], draws_,
+                  order_[static_cast<std::size_t>(next_)]);
+      if (++next_ == samples_.size()) next_ = 0;
     }
     draw_vectors();
   }
@@ -223,8 +224,9 @@ class RandomizedObjective : public detail::StoredSamples<RandomizedObjective<F, 
   Eigen::Index draws_;
   Eigen::Index batch_;
   detail::RandomNumbers random_;
-  Vectors vectors_;                    // of the terms, draws_ columns for each of columns_
-  std::vector<Eigen::Index> columns_;  // the samples of this evaluation
+  Eigen::Index size_ = 0;              // samples of an evaluation
+  Vectors vectors_;                    // of the terms
+  std::vector<Eigen::Index> columns_;  // and their samples: a term is found without a division
   std::vector<Eigen::Index> order_;    // of the batches
   Eigen::Index next_ = 0;              // in order_
 };
