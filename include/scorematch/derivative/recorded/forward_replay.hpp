@@ -456,9 +456,8 @@ class ForwardReplay : public ReplayMemory<T> {
       const Id offset = program_->nodes[program_->outputs[layer.first + j]].offset;
       if (offset != Program<T>::none) to[j * jet_size] = uniform(offset);
     }
-    const T* const c = &program_->coefficients[layer.coefficients];
     Products::multiply(to, layer.size(), &value_[layer.inputs], layer.count,
-                       [c, &layer](Id j, Id k) { return c[j * layer.count + k]; });
+                       this->coefficients_of(layer));
   }
 };
 

@@ -25,37 +25,43 @@ EIGEN_ALWAYS_INLINE void for_each_entry(Visit visit) {
   }(std::make_integer_sequence<int, count>{});
 }
 
+// A matrix of numbers, transposed or not.
+template <class T>
+struct Coefficients {
+  const T* first;
+  std::size_t to_next_row;
+  std::size_t to_next_column;
+};
+
 // Jets of `size` packs that follow one another.
 template <VectorLane T, std::uint32_t size>
 struct JetProducts {
   using P = ReplayPack<T>;
   using Id = std::uint32_t;
 
-  // Packs that half of the registers hold: what a product keeps of its sums.
-  static constexpr int packs_kept =
-      (std::max)(vector_registers * vector_bytes / int(2 * sizeof(P)), 1);
-  static constexpr int columns_kept = (std::min)(packs_kept, 4);
+  // What a product keeps of its sums: of all registers at most three quarters.
+  static constexpr int registers_kept = vector_registers * 3 / 4;
+  static constexpr int rows_kept = std::clamp(registers_kept * vector_bytes / int(sizeof(P)), 1, 4);
 
-  // to_j += sum_k coefficient(j, k) from_k in the entries from `begin` to `end`, some sums at a
-  // time.
-  template <class Coefficient>
-  static EIGEN_DONT_INLINE void multiply(P* to, Id rows, const P* from, Id count,
-                                         Coefficient coefficient, Id begin = 0, Id end = size) {
+  // to_j += sum_k c(j, k) from_k in the entries from `begin` to `end`, some sums at a time.
+  static EIGEN_DONT_INLINE void multiply(P* to, Id rows, const P* from, Id count, Coefficients<T> c,
+                                         Id begin = 0, Id end = size) {
     const auto some = [&]<int part>(std::integral_constant<int, part>, Id e, Id j) {
       P* const at = to + j * size + e;
       P s[std::size_t(part)];
       for_each_entry<part>([&](auto i) SCOREMATCH_INLINE { s[i] = at[Id(i) * size]; });
-      for (Id k = 0; k < count; ++k) {
-        const P& entry = from[k * size + e];
-        for_each_entry<part>(
-            [&](auto i) SCOREMATCH_INLINE { s[i] += P(coefficient(j + Id(i), k)) * entry; });
+      const T* by = c.first + j * c.to_next_row;
+      const P* entry = from + e;
+      for (Id k = 0; k < count; ++k, entry += size, by += c.to_next_column) {
+        for_each_entry<part>([&](auto i)
+                                 SCOREMATCH_INLINE { s[i] += P(by[i * c.to_next_row]) * *entry; });
       }
       for_each_entry<part>([&](auto i) SCOREMATCH_INLINE { at[Id(i) * size] = s[i]; });
     };
     for (Id e = begin; e < end; ++e) {
       Id j = 0;
-      for (; j + columns_kept <= rows; j += columns_kept) {
-        some(std::integral_constant<int, columns_kept>(), e, j);
+      for (; j + rows_kept <= rows; j += rows_kept) {
+        some(std::integral_constant<int, rows_kept>(), e, j);
       }
       for (; j < rows; ++j) some(std::integral_constant<int, 1>(), e, j);
     }
@@ -85,10 +91,9 @@ struct JetProducts {
   using R = typename WidestRegister<T>::Type;
   static constexpr int lanes = WidestRegister<T>::lanes;
 
-  // Registers, not packs, that three quarters of all registers hold: a sum goes over all lanes in
-  // the end, and the sums of a row fill registers.
+  // In registers, not packs: a sum goes over all lanes in the end. Those of a row fill registers.
   static constexpr int tile_columns = (std::max)(lanes, 4);
-  static constexpr int tile_rows = (std::max)(vector_registers * 3 / (4 * tile_columns), 1);
+  static constexpr int tile_rows = (std::max)(registers_kept / tile_columns, 1);
 
   // Lanes `at` and on.
   static EIGEN_ALWAYS_INLINE R load(const P* packs, int at) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <scorematch/core/pack.hpp>
+#include <scorematch/derivative/recorded/jet_products.hpp>
 #include <scorematch/derivative/recorded/program.hpp>
 
 #include <Eigen/Core>
@@ -119,16 +120,12 @@ class ReplayMemory {
   // Whether a uniform is there and moves with theta.
   static bool moves(Id u) { return u != Program<T>::none && !Program<T>::is_constant(u); }
 
-  // Coefficients of a layer, of output j by input k; and transposed.
-  auto coefficients_of(const Layer& layer) const {
-    return [c = &program_->coefficients[layer.coefficients], count = layer.count](Id j, Id k) {
-      return c[j * count + k];
-    };
+  // Of a layer: of each output, by the inputs; and transposed.
+  Coefficients<T> coefficients_of(const Layer& layer) const {
+    return {&program_->coefficients[layer.coefficients], layer.count, 1};
   }
-  auto transposed_of(const Layer& layer) const {
-    return [c = &program_->coefficients[layer.coefficients], count = layer.count](Id k, Id j) {
-      return c[j * count + k];
-    };
+  Coefficients<T> transposed_of(const Layer& layer) const {
+    return {&program_->coefficients[layer.coefficients], 1, layer.count};
   }
   Id offset_of(const Layer& layer, Id j) const {
     return program_->nodes[program_->outputs[layer.first + j]].offset;
