@@ -121,7 +121,9 @@ class Support {
       const Scalar weight = penalty.weight(c);
       if (c.count > 1 && weight > 0) return false;
       for (Eigen::Index m = 0; m < c.count; ++m) {
-        if (point.curvature(c, m) > 0) entries_.push_back({c, m, weight, point.value(c, m)});
+        const Scalar from = point.value(c, m);
+        if (weight > 0 && from == 0) continue;  // it has no sign to hold
+        if (point.curvature(c, m) > 0) entries_.push_back({c, m, weight, from});
       }
     }
     return !entries_.empty();
