@@ -198,12 +198,14 @@ struct CoordinateDescent {
       active.keep([&](const auto& c) { return detail::is_nonzero(point, c); });
       if (!look(std::as_const(point), sweeps)) return Status::stopped;
       const Scalar limit = smallest_move(point, active);
-      if (farthest <= limit) return Status::converged;
+      const auto lost = [&] { return detail::largest_term(point, active.list()) > largest; };
+      // So far out that no move is left to see.
+      if (farthest <= limit) return lost() ? Status::unbounded : Status::converged;
       const double rate = std::log(static_cast<double>(farthest / before));
       const double left = std::log(static_cast<double>(limit / farthest));
       before = farthest;
       if (here % 4 != 0 || left > patience * rate) continue;
-      if (detail::largest_term(point, active.list()) > largest) return Status::unbounded;
+      if (lost()) return Status::unbounded;
       if constexpr (AbsolutePenalty<Penalty, Scalar, typename Point::Coordinate>) {
         if (!stride.lengthen(point, penalty) ||
             !detail::solve_support(point, penalty, active.list(), limit)) {
