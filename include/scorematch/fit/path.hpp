@@ -112,16 +112,21 @@ inline std::vector<double> weights_from(double largest, const PathOptions& optio
   return weights;
 }
 
+inline bool is_lost(Status status) {
+  return status == Status::unbounded || status == Status::diverged;
+}
+
 // Everything at its minimum but what is penalized, which stays zero.
 template <class Obj, class O, class Point>
-void walk_uncoupled(const Obj& objective, const O& optimizer, Point& point) {
+auto walk_uncoupled(const Obj& objective, const O& optimizer, Point& point) {
   using Scalar = typename Point::Scalar;
-  optimizer.walk(point, objective.point_penalty(std::numeric_limits<Scalar>::infinity()));
+  return optimizer.walk(point, objective.point_penalty(std::numeric_limits<Scalar>::infinity()));
 }
 
 // Goes through the weights, those of the options or, where there are none, those that follow from
 // the largest one, each from where the last one ended. Calls `visit(point, weight, ended)`, where
-// false stops. Where the loss is unbounded at a weight, it is at all smaller ones.
+// false stops. Where the loss is unbounded at a weight, it is at all smaller ones. Where what is
+// not penalized has no minimum, the only point is the origin, at weight 0.
 template <class Obj, class O, class Visit>
 std::vector<double> walk_path(const Obj& objective, const O& optimizer, const PathOptions& options,
                               Visit&& visit) {
@@ -130,14 +135,18 @@ std::vector<double> walk_path(const Obj& objective, const O& optimizer, const Pa
   Point point = objective.origin();
   std::vector<double> weights = options.weights;
   if (weights.empty()) {
-    walk_uncoupled(objective, optimizer, point);
+    const auto ended = walk_uncoupled(objective, optimizer, point);
+    if (is_lost(ended.status)) {
+      visit(objective.origin(), 0.0, ended);
+      return {0};
+    }
     weights = weights_from(largest_weight(objective, point), options);
   }
   for (const double weight : weights) {
     Point before = point;
     const auto penalty = objective.point_penalty(static_cast<Scalar>(weight));
     const auto ended = optimizer.walk(point, penalty);
-    const bool lost = ended.status == Status::unbounded || ended.status == Status::diverged;
+    const bool lost = is_lost(ended.status);
     if (lost) point = std::move(before);
     if (!visit(std::as_const(point), weight, ended) || lost) break;
   }
