@@ -34,7 +34,8 @@ namespace scorematch {
 /// cost what is not zero.
 ///
 /// **Errors** std::invalid_argument for no samples, another dimension than the family's, a
-/// coordinate that is constant (without a ridge), and a penalty that does not fit the family.
+/// coordinate that is constant (without a ridge) or whose square overflows, and a penalty that does
+/// not fit the family.
 template <class F>
 class PenalizedGaussian {
  public:
@@ -132,7 +133,11 @@ class PenalizedGaussian {
       const Scalar count = static_cast<Scalar>(n);
       mean_ = block.col(0);
       mean_ += (block.colwise() - mean_).rowwise().sum() / count;
-      Matrix centred = (block.colwise() - mean_).transpose() / std::sqrt(count);
+      Matrix centred = (block.colwise() - mean_).transpose();
+      // The mean is rounded: far from zero by more than the samples differ.
+      const Vector off = centred.colwise().sum().transpose() / count;
+      centred.rowwise() -= off.transpose();
+      centred /= std::sqrt(count);
       const Scalar ridge = static_cast<Scalar>(penalty.ridge);
       set_scale(centred.colwise().squaredNorm().transpose(), standardize, ridge);
       for (Eigen::Index i = 0; i < dimension(); ++i) centred.col(i) /= scale_(i);
@@ -293,6 +298,10 @@ class PenalizedGaussian {
   void set_scale(const Variances& variances, bool standardize, Scalar ridge) {
     scale_ = Vector::Ones(dimension());
     for (Eigen::Index i = 0; i < dimension(); ++i) {
+      if (!is_finite(variances(i))) {
+        detail::fail("coordinate ", i, " of the samples differs from its mean (", mean_(i),
+                     ") by so much that its square overflows; rescale it");
+      }
       if (!(variances(i) > 0) && !(ridge > 0)) {
         detail::fail("coordinate ", i, " of the samples is constant (", mean_(i),
                      "), so that its precision has no bound; drop it, or give the penalty a ridge");
