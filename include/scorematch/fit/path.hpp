@@ -195,7 +195,8 @@ struct NoPathObserver {
 /// **Errors** std::invalid_argument for options out of range, and those of the penalty (whose own
 /// weight is not read) and the loss. What the numbers do is in each point's `status`. Where the
 /// penalty becomes so small that the loss has no minimum (more coordinates than samples), the path
-/// ends with a point that is `unbounded` and holds the last estimate before it.
+/// ends with a point that is `unbounded` and holds the last estimate before it; where what is not
+/// penalized has no minimum, that is the only point, of zeros.
 ///
 /// **Observer** any callable that takes each `PathPoint` as it is found, and returns void, or false
 /// to stop.
