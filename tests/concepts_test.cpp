@@ -4,6 +4,7 @@
 #include <scorematch/fit/estimator.hpp>
 #include <scorematch/optimizer/adam.hpp>
 #include <scorematch/optimizer/closed_form.hpp>
+#include <scorematch/optimizer/coordinate_descent.hpp>
 #include <scorematch/optimizer/gradient_descent.hpp>
 
 #include <doctest/doctest.h>
@@ -136,10 +137,11 @@ static_assert(!sm::HasInfo<WeightedScoreMatching::Objective, ExponentialFamily::
 
 // A corner at zero for every parameter but the first.
 struct AbsoluteValues {
-  double weight = 1;
-  double value(Eigen::Index k, double t) const { return k == 0 ? 0 : weight * std::abs(t); }
+  double size = 1;
+  double weight(Eigen::Index k) const { return k == 0 ? 0 : size; }
+  double value(Eigen::Index k, double t) const { return weight(k) * std::abs(t); }
   double proximal(Eigen::Index k, double t, double step) const {
-    const double threshold = k == 0 ? 0 : step * weight;
+    const double threshold = step * weight(k);
     return t > threshold ? t - threshold : t < -threshold ? t + threshold : 0;
   }
 };
@@ -153,16 +155,101 @@ struct Bowl {
   }
 };
 
+// The bowl at a point. Its coordinates are numbers with a name, copyable and no more.
+class BowlPoint {
+ public:
+  using Scalar = double;
+  struct Coordinate {
+    explicit Coordinate(short number) : k(number) {}
+    short k;
+    static constexpr short count = 1;
+  };
+
+  BowlPoint(const Bowl& bowl, Eigen::VectorXd theta) : bowl_(&bowl), theta_(std::move(theta)) {}
+
+  short parameter_count() const { return static_cast<short>(theta_.size()); }
+  double value(const Coordinate& c, Eigen::Index) const { return theta_(c.k); }
+  double curvature(const Coordinate& c, Eigen::Index) const { return bowl_->curvature(c.k); }
+  double slope(const Coordinate& c, Eigen::Index) const {
+    return bowl_->curvature(c.k) * (theta_(c.k) - (homogeneous_ ? 0 : bowl_->center(c.k)));
+  }
+  void set(const Coordinate& c, Eigen::Index, double to) { theta_(c.k) = to; }
+  double loss() const {
+    double sum = 0;
+    for (short k = 0; k < parameter_count(); ++k) {
+      const double off = slope(Coordinate(k), 0);
+      sum += off * off / bowl_->curvature(k) / 2;
+    }
+    return sum;
+  }
+  double unit() const { return 1; }
+  BowlPoint direction() const {
+    BowlPoint result(*bowl_, Eigen::VectorXd::Zero(theta_.size()));
+    result.homogeneous_ = true;
+    return result;
+  }
+  template <class Visit>
+  void for_each_nonzero(Visit&& visit) const {
+    for (short k = 0; k < parameter_count(); ++k) {
+      if (theta_(k) != 0) visit(Coordinate(k));
+    }
+  }
+  template <class Visit>
+  void for_each_slope(Visit&& visit) const {
+    for (short k = 0; k < parameter_count(); ++k) {
+      const double here = slope(Coordinate(k), 0);
+      visit(Coordinate(k), &here);
+    }
+  }
+  const Eigen::VectorXd& theta() const { return theta_; }
+
+ private:
+  const Bowl* bowl_;
+  Eigen::VectorXd theta_;
+  bool homogeneous_ = false;
+};
+
+// The absolute values by the names of a point.
+struct AbsoluteValuesAt {
+  AbsoluteValues of;
+  double weight(const BowlPoint::Coordinate& c) const { return of.weight(c.k); }
+  double value(const BowlPoint::Coordinate& c, double t) const { return of.value(c.k, t); }
+  double proximal(const BowlPoint::Coordinate& c, double t, double step) const {
+    return of.proximal(c.k, t, step);
+  }
+};
+
 struct Lasso {
   Bowl bowl;
   AbsoluteValues absolute;
   Bowl& smooth() { return bowl; }
   const AbsoluteValues& penalty() const { return absolute; }
+
+  double operator()(const Eigen::VectorXd& theta, Eigen::VectorXd& gradient) const {
+    double value = bowl(theta, gradient);
+    for (Eigen::Index k = 0; k < theta.size(); ++k) {
+      value += absolute.value(k, theta(k));
+      gradient(k) = theta(k) == 0 ? absolute.proximal(k, gradient(k), 1)
+                                  : gradient(k) + std::copysign(absolute.weight(k), theta(k));
+    }
+    return value;
+  }
+  BowlPoint at(const Eigen::VectorXd& theta) { return {bowl, theta}; }
+  AbsoluteValuesAt point_penalty() const { return {absolute}; }
+  const Eigen::VectorXd& parameters(const BowlPoint& point) const { return point.theta(); }
 };
 
 static_assert(sm::SeparablePenalty<AbsoluteValues, double>);
+static_assert(sm::AbsolutePenalty<AbsoluteValues, double>);
+static_assert(sm::AbsolutePenalty<AbsoluteValuesAt, double, BowlPoint::Coordinate>);
+static_assert(!sm::AbsolutePenalty<AbsoluteValuesAt, double>);
 static_assert(sm::PenalizedObjective<Lasso, Eigen::VectorXd>);
 static_assert(!sm::PenalizedObjective<Bowl, Eigen::VectorXd>);
+static_assert(sm::QuadraticPoint<BowlPoint>);
+static_assert(sm::HasQuadraticPoint<Lasso, Eigen::VectorXd>);
+static_assert(!sm::HasQuadraticPoint<Bowl, Eigen::VectorXd>);
+static_assert(sm::OptimizerFor<sm::CoordinateDescent, Lasso, Eigen::VectorXd>);
+static_assert(!sm::OptimizerFor<sm::CoordinateDescent, Bowl, Eigen::VectorXd>);
 
 // Each requirement left out breaks its concept.
 struct NoStart : ExponentialFamily {
@@ -262,10 +349,17 @@ TEST_CASE("a smooth part and a separable penalty are enough for a proximal gradi
         theta(k) = lasso.penalty().proximal(k, theta(k) - step * gradient(k), step);
       }
     }
+    Eigen::VectorXd found(d);
     for (Eigen::Index k = 0; k < d; ++k) {
       const double expected =
           lasso.penalty().proximal(k, lasso.bowl.center(k), 1 / lasso.bowl.curvature(k));
       CHECK(std::abs(theta(k) - expected) <= 1e-12 * (1 + std::abs(expected)));
+      found(k) = expected;
     }
+    const auto walked =
+        sm::minimize(sm::CoordinateDescent{}, lasso, Eigen::VectorXd::Constant(d, 0.5));
+    CHECK(walked.status == sm::Status::converged);
+    CHECK((walked.parameters - found).cwiseAbs().maxCoeff() <= 1e-12);
+    CHECK(walked.gradient_norm <= 1e-12);
   }
 }

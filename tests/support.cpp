@@ -44,6 +44,11 @@ double relative_difference(const View& actual, const View& expected) {
   return difference / largest;
 }
 
+Spectrum spectrum_of(const Eigen::MatrixXd& symmetric) {
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric);
+  return {solver.eigenvalues(), solver.eigenvectors()};
+}
+
 double covariance_difference(const Eigen::MatrixXd& actual, const Eigen::MatrixXd& expected) {
   const Eigen::VectorXd s = expected.diagonal().cwiseSqrt().cwiseInverse();
   return (s.asDiagonal() * (actual - expected) * s.asDiagonal()).cwiseAbs().maxCoeff();

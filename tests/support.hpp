@@ -103,6 +103,13 @@ double relative_difference(const A& actual, const B& expected) {
   }
 }
 
+// Of a symmetric matrix, increasing, and the eigenvectors, one a column.
+struct Spectrum {
+  Eigen::VectorXd values;
+  Eigen::MatrixXd vectors;
+};
+Spectrum spectrum_of(const Eigen::MatrixXd& symmetric);
+
 // Largest difference of two covariances in units of the standard deviations of `expected`.
 double covariance_difference(const Eigen::MatrixXd& actual, const Eigen::MatrixXd& expected);
 
