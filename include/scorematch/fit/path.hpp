@@ -133,6 +133,9 @@ std::vector<double> walk_path(const Obj& objective, const O& optimizer, const Pa
   using Point = typename Obj::Point;
   using Scalar = typename Point::Scalar;
   Point point = objective.origin();
+  typename O::template Ahead<typename Point::Coordinate> ahead;
+  constexpr double least_share = 0.75;  // where weights are far apart
+  const auto look = [](const Point&, Eigen::Index) { return true; };
   std::vector<double> weights = options.weights;
   if (weights.empty()) {
     const auto ended = walk_uncoupled(objective, optimizer, point);
@@ -141,11 +144,16 @@ std::vector<double> walk_path(const Obj& objective, const O& optimizer, const Pa
       return {0};
     }
     weights = weights_from(largest_weight(objective, point), options);
+    ahead.known = true;  // nothing moves at the first of them
   }
-  for (const double weight : weights) {
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    const double weight = weights[k];
     Point before = point;
     const auto penalty = objective.point_penalty(static_cast<Scalar>(weight));
-    const auto ended = optimizer.walk(point, penalty);
+    const double next = k + 1 < weights.size() ? weights[k + 1] : 0;
+    const auto likely = objective.point_penalty(
+        static_cast<Scalar>((std::max)(2 * next - weight, least_share * next)));
+    const auto ended = optimizer.walk_on(point, penalty, next > 0 ? &likely : nullptr, ahead, look);
     const bool lost = is_lost(ended.status);
     if (lost) point = std::move(before);
     if (!visit(std::as_const(point), weight, ended) || lost) break;
