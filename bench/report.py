@@ -75,6 +75,10 @@ TARGETS = [
         Target("energy-loss", "energy-layers", "one-layer", {"*": 3.2},
                program=f"energy_loss_bench_{name}", label=label + ", {} beside 10x64"))
 ] + [
+    Target("graphs", "graph", "eigen", {"50": 3, "200": 20, "500": 50}, faster=True,
+           label="one penalty, p = {}"),
+    Target("graphs", "graph-path", "eigen", {"200": 3}, faster=True, label="path of 30, p = {}"),
+] + [
     Target("compile", "compile", "eigen-dense", {"umbrella": 1.35, "notebook": 3, "fit of one energy": 6},
            label="compile the {}"),
     Target("peers", "peers", "peer",
