@@ -164,6 +164,11 @@ TEST_CASE("derivatives of the ready families are those of their log densities") 
                         sm::VonMisesFamily<long double>(6, edges, couplings, fields), 3, rng);
     }
   }
+  const std::vector<sm::Edge> edges{{0, 1}, {2, 1}, {0, 3}};
+  const auto with_phase = sm::Couplings::with_phase;
+  check_derivatives(sm::VonMisesFamily<double>(4, edges, with_phase, sm::Fields::per_site),
+                    sm::VonMisesFamily<long double>(4, edges, with_phase, sm::Fields::per_site), 3,
+                    rng);
 }
 
 TEST_CASE("rings and lattices join each pair of neighbors once, across their ends too") {
@@ -251,6 +256,7 @@ TEST_CASE("couplings name the parameters by which two sites act on each other, a
     check(sm::VonMisesFamily<double>(4, {{0, 3}, {2, 1}}, sm::Couplings::per_edge,
                                      sm::Fields::per_site));
     check(sm::VonMisesFamily<double>(3, {{0, 2}}, sm::Couplings::shared, sm::Fields::shared));
+    check(sm::VonMisesFamily<double>(3, {{2, 0}, {0, 1}}, sm::Couplings::with_phase));
   }
 }
 

@@ -187,7 +187,7 @@ std::vector<std::map<Edge, double>> frequencies(const char* owner, const Path& p
     const auto objective = objective_of(path, columns_of(samples, which));
     auto& mine = found[std::size_t(b)];
     walk_path(objective, path.optimizer, path.options, [&](const auto& point, double, auto ended) {
-      if (ended.status == Status::unbounded) return false;
+      if (is_lost(ended.status)) return false;
       mine.push_back(objective.edges(point));
       return mine.size() < weights;
     });
@@ -277,7 +277,7 @@ auto select(const Path<F, L, P, O, Estimate>& path, const CrossValidation& crite
     Eigen::Index k = 0;
     detail::walk_path(objective, path.optimizer, path.options,
                       [&](const auto& point, double, auto ended) {
-                        if (ended.status == Status::unbounded) return false;
+                        if (detail::is_lost(ended.status)) return false;
                         losses(k, fold) = static_cast<double>(objective.loss_of(point, left_out));
                         return ++k < Eigen::Index(points);
                       });

@@ -19,6 +19,40 @@
 
 namespace scorematch {
 
+/// The penalty on the coordinates of `ColumnPairs`. Models `AbsolutePenalty`.
+template <Real Scalar_>
+class CouplingPenalty {
+ public:
+  using Scalar = Scalar_;
+
+  CouplingPenalty(const ColumnPairs<Scalar>& form, detail::PairWeights<Scalar> weights,
+                  bool standardize)
+      : form_(&form), weights_(std::move(weights)), standardize_(standardize) {}
+
+  Scalar weight(const CouplingCoordinate& c) const {
+    if (!c.is_pair()) return 0;
+    const Scalar weight = weights_.of_pair(c.i, c.j);
+    return weight == 0 || !standardize_ ? weight : weight * size_of(c);
+  }
+  Scalar value(const CouplingCoordinate& c, Scalar t) const {
+    return t == 0 ? Scalar(0) : weight(c) * std::abs(t);
+  }
+  Scalar proximal(const CouplingCoordinate& c, Scalar t, Scalar step) const {
+    return detail::soft_threshold(t, weight(c), step);
+  }
+
+ private:
+  Scalar size_of(const CouplingCoordinate& c) const {
+    Scalar sum(0);
+    for (Eigen::Index m = 0; m < c.count; ++m) sum += form_->curvature(c.k + m);
+    return std::sqrt(sum / static_cast<Scalar>(2 * c.count));
+  }
+
+  const ColumnPairs<Scalar>* form_;
+  detail::PairWeights<Scalar> weights_;
+  bool standardize_;
+};
+
 /// Score matching, plain or generalized, of any exponential family of pairs with a penalty on its
 /// couplings.
 ///
@@ -40,28 +74,7 @@ class PenalizedColumns {
   using Point = typename Form::Point;
   using Estimate = CouplingEstimate<Parameters>;
 
-  /// The penalty on a point's coordinates. Models `AbsolutePenalty`.
-  class PointPenalty {
-   public:
-    PointPenalty(const PenalizedColumns& objective, detail::PairWeights<Scalar> weights)
-        : objective_(&objective), weights_(std::move(weights)) {}
-
-    Scalar weight(const CouplingCoordinate& c) const {
-      if (!c.is_pair()) return 0;
-      const Scalar weight = weights_.of_pair(c.i, c.j);
-      return weight == 0 ? weight : weight * objective_->size_of(c);
-    }
-    Scalar value(const CouplingCoordinate& c, Scalar t) const {
-      return t == 0 ? Scalar(0) : weight(c) * std::abs(t);
-    }
-    Scalar proximal(const CouplingCoordinate& c, Scalar t, Scalar step) const {
-      return detail::soft_threshold(t, weight(c), step);
-    }
-
-   private:
-    const PenalizedColumns* objective_;
-    detail::PairWeights<Scalar> weights_;
-  };
+  using PointPenalty = CouplingPenalty<Scalar>;
 
   /// J without the penalty, and its gradient. Models `Objective`.
   class Smooth {
@@ -109,9 +122,11 @@ class PenalizedColumns {
   }
 
   Smooth smooth() const { return Smooth(*this); }
-  PointPenalty point_penalty() const { return {*this, weights_}; }
+  PointPenalty point_penalty() const { return {form_, weights_, standardize_}; }
   /// At another weight.
-  PointPenalty point_penalty(Scalar weight) const { return {*this, weights_.with_weight(weight)}; }
+  PointPenalty point_penalty(Scalar weight) const {
+    return {form_, weights_.with_weight(weight), standardize_};
+  }
 
   /// **Lifetime** this objective outlives the point.
   Point origin() const { return form_.origin(); }
@@ -226,13 +241,6 @@ class PenalizedColumns {
       slopes(k) +=
           (h * score + change) * static_cast<double>(first) + h * static_cast<double>(second);
     });
-  }
-
-  Scalar size_of(const CouplingCoordinate& c) const {
-    if (!standardize_) return 1;
-    Scalar sum(0);
-    for (Eigen::Index m = 0; m < c.count; ++m) sum += form_.curvature(c.k + m);
-    return std::sqrt(sum / static_cast<Scalar>(2 * c.count));
   }
 
   Scalar evaluate(const Parameters& theta, Parameters& gradient) const {

@@ -22,6 +22,28 @@
 
 namespace scorematch {
 
+/// The penalty on the coordinates of `GaussianPairs`. Models `AbsolutePenalty`.
+template <Real Scalar_>
+class PairPenalty {
+ public:
+  using Scalar = Scalar_;
+
+  explicit PairPenalty(detail::PairWeights<Scalar> weights) : weights_(std::move(weights)) {}
+
+  Scalar weight(const PairCoordinate& c) const {
+    return c.diagonal() ? weights_.of_diagonal(c.i) : weights_.of_pair(c.i, c.j);
+  }
+  Scalar value(const PairCoordinate& c, Scalar t) const {
+    return t == 0 ? Scalar(0) : weight(c) * std::abs(t);
+  }
+  Scalar proximal(const PairCoordinate& c, Scalar t, Scalar step) const {
+    return detail::soft_threshold(t, weight(c), step);
+  }
+
+ private:
+  detail::PairWeights<Scalar> weights_;
+};
+
 /// Score matching of a `PairwiseGaussianFamily` with a penalty on its couplings.
 ///
 /// **Math** J = 1/2 tr(K R K) - tr K + 1/2 |s (eta - K' m)|^2 + sum_{i != j} w_ij |K_ij|. Where it
@@ -47,26 +69,9 @@ class PenalizedGaussian {
   using Vector = typename Form::Vector;
   using Estimate = PrecisionEstimate<Scalar>;
 
-  /// The penalty on a point's coordinates. Models `AbsolutePenalty`.
-  class PointPenalty {
-   public:
-    explicit PointPenalty(detail::PairWeights<Scalar> weights) : weights_(std::move(weights)) {}
+  using PointPenalty = PairPenalty<Scalar>;
 
-    Scalar weight(const PairCoordinate& c) const {
-      return c.diagonal() ? weights_.of_diagonal(c.i) : weights_.of_pair(c.i, c.j);
-    }
-    Scalar value(const PairCoordinate& c, Scalar t) const {
-      return t == 0 ? Scalar(0) : weight(c) * std::abs(t);
-    }
-    Scalar proximal(const PairCoordinate& c, Scalar t, Scalar step) const {
-      return detail::soft_threshold(t, weight(c), step);
-    }
-
-   private:
-    detail::PairWeights<Scalar> weights_;
-  };
-
-  /// The same on theta. Models `AbsolutePenalty`.
+  /// The penalty on theta. Models `AbsolutePenalty`.
   class Penalty {
    public:
     explicit Penalty(const PenalizedGaussian& objective) : objective_(&objective) {}
