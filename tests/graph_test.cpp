@@ -542,9 +542,9 @@ TEST_CASE("every point of every path is optimal") {
       CHECK((points.size() == std::size_t(options.count) || points[0].weight == 0));
     }
   }
-  MESSAGE(unbounded << " unbounded, " << certified << " certified, " << far << " far, " << edges
-                    << " edges");
   CHECK(unbounded > 20);
+  CHECK(certified > 20);
+  CHECK(far > 0);
   CHECK(edges > 10000);
 }
 
