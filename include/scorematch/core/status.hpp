@@ -58,8 +58,8 @@ constexpr std::string_view explain(Status status) noexcept {
              "statistics is singular: too few samples, or a constant or collinear coordinate or "
              "statistic), so the loss falls for ever and has no minimum; drop what is collinear, "
              "collect more samples, or regularize: a ridge (a positive multiple of the identity "
-             "added to the covariance), or DenoisingScoreMatchingLoss. explain(fit, family, loss, "
-             "samples) names what is constant or collinear.";
+             "added to the covariance), a larger penalty (L1), or DenoisingScoreMatchingLoss. "
+             "explain(fit, family, loss, samples) names what is constant or collinear.";
     case Status::ambiguous:
       return "ambiguous: the loss is at its minimum, but other parameters fit the samples as well "
              "(collinear or constant statistics); drop some of those that explain(fit, family, "
