@@ -3,6 +3,7 @@
 // 1979), where mechanics and vectors turn out nearly independent of analysis and statistics, given
 // algebra. `fit_csv --help` lists its options.
 #include "csv.hpp"
+#include "csv_options.hpp"
 
 #include <scorematch/scorematch.hpp>
 
@@ -14,6 +15,8 @@
 #include <string>
 
 namespace sm = scorematch;
+using csv::positive;
+using csv::refuse;
 
 namespace {
 
@@ -52,17 +55,6 @@ struct Options {
   long iterations = 20000;
 };
 
-[[noreturn]] void refuse(const std::string& option, const std::string& value,
-                         const std::string& expected) {
-  throw std::invalid_argument(option + " " + csv::shown(value) + ": expected " + expected);
-}
-
-double positive(const std::string& option, const std::string& value) {
-  const auto number = csv::number(value);
-  if (number && std::isfinite(*number) && *number > 0) return *number;
-  refuse(option, value, "a number above 0");
-}
-
 Options parse(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
@@ -73,15 +65,8 @@ Options parse(int argc, char** argv) {
     }
     if (i + 1 == argc) throw std::invalid_argument(csv::shown(option) + " needs a value");
     const std::string value = argv[++i];
-    if (option == "--header") {
-      if (value != "yes" && value != "no") refuse(option, value, "yes or no");
-      options.reading.header = value == "yes" ? csv::Header::yes : csv::Header::no;
-    } else if (option == "--columns") {
-      options.reading.columns = csv::split(value, ',');
-    } else if (option == "--missing") {
-      if (value != "drop") refuse(option, value, "drop");
-      options.reading.drop_missing = true;
-    } else if (option == "--loss") {
+    if (csv::take(option, value, options.reading)) continue;
+    if (option == "--loss") {
       options.loss = value;
     } else if (option == "--optimizer") {
       options.optimizer = value;
