@@ -5,10 +5,10 @@
 // Usage: phi_four [DIRECTORY]   writes its picture (or, without gnuplot, the data of it) there
 #include "expect.hpp"
 #include "lattice_picture.hpp"
+#include "lattice_samplers.hpp"
 
 #include <scorematch/scorematch.hpp>
 
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -18,49 +18,6 @@
 namespace sm = scorematch;
 
 namespace {
-
-// Metropolis: each step proposes a new value for one spin after the other.
-class Simulation {
- public:
-  Simulation(const sm::PhiFourFamily<double>& family, const Eigen::VectorXd& theta)
-      : spins_(Eigen::VectorXd::Zero(family.dimension())),
-        couplings_(Eigen::MatrixXd::Zero(family.dimension(), family.dimension())),
-        r_(theta(theta.size() - 2)),
-        u_(theta(theta.size() - 1)) {
-    for (Eigen::Index e = 0; e < family.coupling_count(); ++e) {
-      const sm::Edge& edge = family.edges()[static_cast<std::size_t>(e)];
-      couplings_(edge.first, edge.second) = couplings_(edge.second, edge.first) = theta(e);
-    }
-  }
-
-  void sweep() {
-    for (Eigen::Index i = 0; i < spins_.size(); ++i) {
-      const double field = couplings_.col(i).dot(spins_);
-      const double x = spins_(i);
-      const double y = x + step_(rng_);
-      if (unit_(rng_) < std::exp(log_density(y, field) - log_density(x, field))) spins_(i) = y;
-    }
-  }
-
-  const Eigen::VectorXd& spins() const { return spins_; }
-
- private:
-  double log_density(double x, double field) const {
-    return field * x - r_ / 2 * x * x - u_ / 4 * x * x * x * x;
-  }
-
-  Eigen::VectorXd spins_;
-  Eigen::MatrixXd couplings_;
-  double r_;
-  double u_;
-  std::mt19937_64 rng_{1};
-  std::uniform_real_distribution<double> step_{-1.5, 1.5};
-  std::uniform_real_distribution<double> unit_{0, 1};
-};
-
-double rms(const Eigen::VectorXd& difference) {
-  return std::sqrt(difference.squaredNorm() / double(difference.size()));
-}
 
 // Whether the couplings were found.
 bool run(const std::string& directory) {
@@ -72,19 +29,19 @@ bool run(const std::string& directory) {
   truth.tail(2) << 0.5, 1;  // r, u
 
   sm::Estimator estimator(family, sm::ScoreMatchingLoss{}, sm::ClosedForm{});
-  Simulation simulation(family, truth);
+  lattice::PhiFourChain simulation(family, truth);
   for (int k = 0; k < 200; ++k) simulation.sweep();
   Eigen::VectorXd early;
   for (int sample = 1; sample <= 20000; ++sample) {
     for (int k = 0; k < 3; ++k) simulation.sweep();
-    estimator.observe(simulation.spins());
+    estimator.observe(simulation.state());
     if (sample == 1000) early = estimator.fit().parameters;
   }
   const auto fit = estimator.fit();
   std::printf("%s\n", std::string(explain(fit.status)).c_str());
-  const double error = rms((fit.parameters - truth).head(128));
+  const double error = lattice::rms((fit.parameters - truth).head(128));
   std::printf("couplings: root mean square %.3f, error %.3f after 1000 samples, %.4f after 20000\n",
-              rms(truth.head(128)), rms((early - truth).head(128)), error);
+              lattice::rms(truth.head(128)), lattice::rms((early - truth).head(128)), error);
   std::printf("r = %.3f (true 0.5), u = %.3f (true 1)\n", fit.parameters(128), fit.parameters(129));
   lattice::draw(directory, "phi_four", truth.head(128), early.head(128), fit.parameters.head(128),
                 "1000 samples", "20000 samples");
