@@ -44,7 +44,7 @@ without FILE, the marks of 88 students.
                        default for up to 200 columns, twice as many rows, and no ridge
                        bic: extended BIC of the estimates along the path; the default above that
                        cross-validation: the loss of rows that are left out, in 10 parts; the
-                       default for fewer rows
+                       default for fewer rows, from 10 on
                        stars: the smallest penalty at which subsamples agree
   --gamma G            of the extended BIC (0.5); more: fewer edges
   --ridge R            add R to the variance of each standardized column: an estimate for any table
@@ -280,10 +280,10 @@ auto choose(const Path& path, const Options& options, const Eigen::MatrixXd& sam
   // that of the path little: there rows that are left out judge.
   const Eigen::Index p = samples.rows();
   const Eigen::Index n = samples.cols();
-  const char* name_of_default = n < 2 * p && n >= 20             ? "cross-validation"
-                                : p <= 200 && options.ridge == 0 ? "refitted-bic"
-                                                                 : "bic";
-  const std::string name = options.criterion.empty() ? name_of_default : options.criterion;
+  std::string name = "bic";
+  if (n < 2 * p && n >= 10) name = "cross-validation";
+  if (n >= 2 * p && p <= 200 && options.ridge == 0) name = "refitted-bic";
+  if (!options.criterion.empty()) name = options.criterion;
   if (name == "refitted-bic" && options.ridge > 0) {
     throw std::invalid_argument("--select refitted-bic knows no --ridge; expected another one");
   }
