@@ -233,15 +233,25 @@ template <class F, class L, class P, class O, class Estimate,
 auto select(const Path<F, L, P, O, Estimate>& path, const ExtendedBic& criterion,
             const X& samples) {
   const double gain = path.gain > 0 ? path.gain : detail::gain_of(path, samples);
-  return detail::by_extended_bic(path, criterion, gain, [&](const auto& point) {
-    if (!criterion.refit) return point.loss;
-    const auto again =
-        detail::solve_at(penalize_graph(path.loss, point.edges, path.options.standardize)
-                             .objective_of(path.family, samples),
-                         path.optimizer, 0);
-    return again.status == Status::unbounded ? std::numeric_limits<decltype(again.loss)>::infinity()
-                                             : again.loss;
-  });
+  const auto by = [&](const auto& objective_on) {
+    return detail::by_extended_bic(path, criterion, gain, [&](const auto& point) {
+      if (!criterion.refit) return point.loss;
+      const auto again = detail::solve_at(
+          objective_on(penalize_graph(path.loss, point.edges, path.options.standardize)),
+          path.optimizer, 0);
+      return again.status == Status::unbounded
+                 ? std::numeric_limits<decltype(again.loss)>::infinity()
+                 : again.loss;
+    });
+  };
+  if constexpr (requires { detail::objective_of(path, samples).gain(); }) {
+    return by([&](const auto& loss) { return loss.objective_of(path.family, samples); });
+  } else {
+    // The sums are the same for all graphs, and cost more than the fits.
+    auto sums = penalize_graph(path.loss, {}, path.options.standardize).summary(path.family);
+    if (criterion.refit) sums.add(samples);
+    return by([&](const auto& loss) { return loss.objective(path.family, sums); });
+  }
 }
 
 /// The point of a path whose loss on samples that were left out is lowest.
