@@ -125,7 +125,8 @@ auto walk_uncoupled(const Obj& objective, const O& optimizer, Point& point) {
 
 // Goes through the weights, those of the options or, where there are none, those that follow from
 // the largest one, each from where the last one ended. Calls `visit(point, weight, ended)`, where
-// false stops. Where the loss is unbounded at a weight, it is at all smaller ones. Where what is
+// false stops. The first walk that does not converge is the last: where the loss is unbounded, it
+// is at all smaller weights, and where it takes too long, they take longer. Where what is
 // not penalized has no minimum, the only point is the origin, at weight 0.
 template <class Obj, class O, class Visit>
 std::vector<double> walk_path(const Obj& objective, const O& optimizer, const PathOptions& options,
@@ -156,7 +157,7 @@ std::vector<double> walk_path(const Obj& objective, const O& optimizer, const Pa
     const auto ended = optimizer.walk_on(point, penalty, next > 0 ? &likely : nullptr, ahead, look);
     const bool lost = is_lost(ended.status);
     if (lost) point = std::move(before);
-    if (!visit(std::as_const(point), weight, ended) || lost) break;
+    if (!visit(std::as_const(point), weight, ended) || ended.status != Status::converged) break;
   }
   return weights;
 }
@@ -201,10 +202,11 @@ struct NoPathObserver {
 /// **Shapes** samples Dim x n, one per column.
 ///
 /// **Errors** std::invalid_argument for options out of range, and those of the penalty (whose own
-/// weight is not read) and the loss. What the numbers do is in each point's `status`. Where the
-/// penalty becomes so small that the loss has no minimum (more coordinates than samples), the path
-/// ends with a point that is `unbounded` and holds the last estimate before it; where what is not
-/// penalized has no minimum, that is the only point, of zeros.
+/// weight does not matter) and the loss. What the numbers do is in each point's `status`. The first
+/// point that did not converge is the last one. Where the penalty becomes so small that the loss
+/// has no minimum (more coordinates than samples), it is `unbounded` and holds the estimate before
+/// it; where the minimum is hardly one, it may be at the optimizer's `iteration_limit`. Where what
+/// is not penalized has no minimum, there is one point, of zeros.
 ///
 /// **Observer** any callable that takes each `PathPoint` as it is found, and returns void, or false
 /// to stop.

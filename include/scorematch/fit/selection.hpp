@@ -5,6 +5,7 @@
 #include <scorematch/core/coupling.hpp>
 #include <scorematch/core/random.hpp>
 #include <scorematch/core/require.hpp>
+#include <scorematch/core/status.hpp>
 #include <scorematch/core/threads.hpp>
 #include <scorematch/fit/path.hpp>
 #include <scorematch/fit/refit.hpp>
@@ -157,6 +158,10 @@ auto by_extended_bic(const Path& path, const ExtendedBic& criterion, double gain
   const double price = std::log(path.count) + 4 * criterion.gamma * std::log(sites);
   std::vector<double> scores;
   for (const auto& point : path.points) {
+    if (point.status != Status::converged) {
+      scores.push_back(std::numeric_limits<double>::infinity());
+      continue;
+    }
     const double edges = static_cast<double>(point.edges.size());
     scores.push_back(2 * path.count * static_cast<double>(loss_at(point)) / gain + edges * price);
   }
@@ -187,7 +192,7 @@ std::vector<std::map<Edge, double>> frequencies(const char* owner, const Path& p
     const auto objective = objective_of(path, columns_of(samples, which));
     auto& mine = found[std::size_t(b)];
     walk_path(objective, path.optimizer, path.options, [&](const auto& point, double, auto ended) {
-      if (is_lost(ended.status)) return false;
+      if (ended.status != Status::converged) return false;
       mine.push_back(objective.edges(point));
       return mine.size() < weights;
     });
@@ -206,7 +211,7 @@ std::vector<std::map<Edge, double>> frequencies(const char* owner, const Path& p
 
 }  // namespace detail
 
-/// The point of a path with the lowest criterion.
+/// The point of a path with the lowest criterion, of those that converged.
 ///
 /// **Errors** std::invalid_argument for an empty path, options out of range, and where the
 /// criterion needs the samples: `refit`, and a path of another family than Gaussians that was made
@@ -239,9 +244,9 @@ auto select(const Path<F, L, P, O, Estimate>& path, const ExtendedBic& criterion
       const auto again = detail::solve_at(
           objective_on(penalize_graph(path.loss, point.edges, path.options.standardize)),
           path.optimizer, 0);
-      return again.status == Status::unbounded
-                 ? std::numeric_limits<decltype(again.loss)>::infinity()
-                 : again.loss;
+      return again.status == Status::converged
+                 ? again.loss
+                 : std::numeric_limits<decltype(again.loss)>::infinity();
     });
   };
   if constexpr (requires { detail::objective_of(path, samples).gain(); }) {
@@ -287,7 +292,7 @@ auto select(const Path<F, L, P, O, Estimate>& path, const CrossValidation& crite
     Eigen::Index k = 0;
     detail::walk_path(objective, path.optimizer, path.options,
                       [&](const auto& point, double, auto ended) {
-                        if (detail::is_lost(ended.status)) return false;
+                        if (ended.status != Status::converged) return false;
                         losses(k, fold) = static_cast<double>(objective.loss_of(point, left_out));
                         return ++k < Eigen::Index(points);
                       });

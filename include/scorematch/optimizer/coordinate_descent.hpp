@@ -84,7 +84,7 @@ struct Descended {
 ///
 /// **Example** docs/snippets/graphical_models.cpp
 struct CoordinateDescent {
-  Eigen::Index max_iterations = 10000;  ///< sweeps
+  Eigen::Index max_iterations = 1000;  ///< sweeps
   double tolerance = 1e-8;
 
   /// From an objective that is quadratic and a penalty (`HasQuadraticPoint`). The observer is
