@@ -178,8 +178,9 @@ TEST_CASE("every point of a path is the minimum, and that of plain proximal desc
     for_each_kind(rng, [&](const auto& loss, const auto& family, const MatrixXd& x) {
       const bool standardize = uniform(rng) < 0.7;
       const double ridge = standardize && uniform(rng) < 0.3 ? 0.1 : 0;
-      const auto path = sm::fit_path(family, loss, sm::L1{.ridge = ridge}, sm::CoordinateDescent{},
-                                     x, {.count = 6, .ratio = 0.02, .standardize = standardize});
+      const auto path = sm::fit_path(family, loss, sm::L1{.ridge = ridge},
+                                     sm::CoordinateDescent{.max_iterations = 100000}, x,
+                                     {.count = 6, .ratio = 0.02, .standardize = standardize});
       REQUIRE(path.points.size() == 6);
       CHECK(path.points.front().edges.empty());
       for (const auto& point : path.points) {
@@ -344,14 +345,16 @@ TEST_CASE("forced edges are in, forbidden ones out") {
 TEST_CASE("what a zero coupling gains by being fitted is what the criterion divides by") {
   Rng rng(7);
   // Independent sites: the gain of each pair alone is slope^2 / (2 curvature).
-  const auto mean_gain = [&](const auto& family, const auto& draw, auto&& told) {
+  const auto mean_gain = [&](const auto& family, const auto& draw, auto&& told,
+                             bool standardize = true, double ridge = 0) {
     double found = 0, expected = 0;
     const int trials = 400;
     const Index n = 200;
     for (int trial = 0; trial < trials; ++trial) {
       const MatrixXd x = draw(family.dimension(), n);
       const auto objective =
-          sm::penalize(sm::ScoreMatchingLoss{}, sm::L1{}, true).objective_of(family, x);
+          sm::penalize(sm::ScoreMatchingLoss{}, sm::L1{.ridge = ridge}, standardize)
+              .objective_of(family, x);
       auto point = objective.origin();
       sm::CoordinateDescent{}.walk(point, objective.point_penalty(support::infinity));
       const auto unit = objective.point_penalty(1.0);
@@ -371,10 +374,19 @@ TEST_CASE("what a zero coupling gains by being fitted is what the criterion divi
   const auto of_samples = [](const auto& objective, const auto& point, const MatrixXd& x) {
     return objective.gain(point, x);
   };
-  mean_gain(
-      sm::PairwiseGaussianFamily<double>(5),
-      [&](Index p, Index n) { return support::normals<double>(p, n, rng); },
-      [](const auto& objective, const auto&, const MatrixXd&) { return objective.gain(); });
+  const sm::PairwiseGaussianFamily<double> gaussian(5);
+  const auto by_itself = [](const auto& objective, const auto&, const MatrixXd&) {
+    return objective.gain();
+  };
+  const auto of_units = [&](Index p, Index n) {
+    MatrixXd x = support::normals<double>(p, n, rng);
+    for (Index i = 0; i < p; ++i) x.row(i) *= std::pow(3.0, double(i - 2));
+    return x;
+  };
+  mean_gain(gaussian, of_units, by_itself);
+  mean_gain(gaussian, of_units, by_itself, false);
+  mean_gain(gaussian, of_units, by_itself, true, 0.5);
+  mean_gain(gaussian, of_units, by_itself, false, 2);
   mean_gain(
       sm::PhiFourFamily<double>(5, sm::complete_graph(5), sm::Couplings::per_edge),
       [&](Index p, Index n) {
@@ -498,4 +510,115 @@ TEST_CASE("criteria refuse what they cannot do") {
   CHECK(contains(message_of([&] { (void)sm::select(other, sm::ExtendedBic{}); }),
                  "needs the samples"));
   CHECK(sm::select(other, sm::ExtendedBic{}, x).scores.size() == other.points.size());
+}
+
+TEST_CASE("the smallest eigenvalue is found wherever its vector lies") {
+  // Orthogonal to nearly every start that has a pattern.
+  const Index p = 1010;
+  sm::detail::SparseColumns<double> matrix(p, p);
+  for (Index i = 0; i < p; ++i) matrix.set(i, i, 1);
+  for (const double scale : {1.0, 1e-170, 1e150}) {
+    for (const Index other : {1, 500, 1009}) {
+      for (Index i = 0; i < p; ++i) matrix.set(i, i, scale);
+      matrix.set(0, other, 1.5 * scale);
+      matrix.set(other, 0, 1.5 * scale);
+      CHECK(std::abs(sm::detail::smallest_eigenvalue(matrix) / scale + 0.5) <= 1e-6);
+      matrix.set(0, other, 0);
+      matrix.set(other, 0, 0);
+    }
+  }
+}
+
+TEST_CASE("sums of another family are refused") {
+  Rng rng(10);
+  const sm::ScoreMatchingLoss loss;
+  const auto spins = [](Index p, std::vector<sm::Edge> edges) {
+    return sm::PhiFourFamily<double>(p, std::move(edges), sm::Couplings::per_edge);
+  };
+  const auto penalized = sm::penalize(loss, sm::L1{.weight = 0.1}, true);
+  auto sums = penalized.summary(spins(4, sm::complete_graph(4)));
+  sums.add(support::random_samples(4, 30, rng));
+  for (const auto& family :
+       {spins(3, sm::complete_graph(3)), spins(5, sm::complete_graph(5)), spins(4, sm::ring(4))}) {
+    CHECK(contains(message_of([&] { penalized.objective(family, sums); }), "of another family"));
+  }
+}
+
+TEST_CASE("what the samples say nothing of is no reason to fail") {
+  Rng rng(11);
+  // Two equal angles: no curvature in their coupling.
+  MatrixXd x = angles(4, 60, rng);
+  x.row(1) = x.row(0);
+  const sm::VonMisesFamily<double> family(4, sm::complete_graph(4), sm::Couplings::per_edge);
+  const auto fit = sm::refit(family, sm::ScoreMatchingLoss{}, x, {{2, 3}});
+  CHECK(fit.status == sm::Status::converged);
+  CHECK(fit.edges == std::vector<sm::Edge>{{2, 3}});
+  // Their coupling alone would grow for ever.
+  const auto path = sm::fit_path(family, sm::ScoreMatchingLoss{}, sm::L1{.absent = {{0, 1}}},
+                                 sm::CoordinateDescent{}, x, {.count = 4});
+  for (const auto& point : path.points) CHECK(point.status == sm::Status::converged);
+
+  // Nearly equal floats are not singular.
+  for (const float share : {0.9F, 0.99F, 0.995F, 0.999F}) {
+    Eigen::MatrixXf y = support::normals<float>(2, 500, rng);
+    y.row(1) = share * y.row(0) + std::sqrt(1 - share * share) * y.row(1);
+    const sm::PairwiseGaussianFamily<float> pair(2);
+    CHECK(sm::refit(pair, sm::ScoreMatchingLoss{}, y, {{0, 1}}).status == sm::Status::converged);
+  }
+}
+
+TEST_CASE("criteria take nothing where there is no minimum") {
+  Rng rng(12);
+  const sm::PairwiseGaussianFamily<double> family(12);
+  const MatrixXd x = support::normals<double>(12, 24, rng);
+  const sm::ScoreMatchingLoss loss;
+  const auto path = sm::fit_path(family, loss, sm::L1{}, sm::CoordinateDescent{}, x,
+                                 {.weights = {0.8, 0.05, 0.001}});
+  REQUIRE(path.points.size() == 3);
+  const auto stars = sm::select(path, sm::Stars{.share = 0.2, .instability = 0.5}, x);
+  CHECK(stars.scores.size() == 3);
+  CHECK(stars.scores[2] == support::infinity);
+  CHECK(stars.index < 2);
+  const auto folds =
+      sm::select(path, sm::CrossValidation{.folds = 2, .one_standard_error = true}, x);
+  CHECK(folds.index < 2);
+  CHECK(folds.scores[2] == support::infinity);
+  const auto nothing = sm::fit_path(family, loss, sm::L1{}, sm::CoordinateDescent{}, x.leftCols(8),
+                                    {.weights = {1e-4}});
+  const auto none = sm::select(nothing, sm::CrossValidation{.folds = 4, .one_standard_error = true},
+                               x.leftCols(8));
+  CHECK(none.index == 0);
+  CHECK(none.scores[0] == support::infinity);
+
+  // A column that is constant, but for one sample.
+  MatrixXd rare = x;
+  rare.row(3).setZero();
+  rare(3, 0) = 1;
+  const auto odd =
+      sm::fit_path(family, loss, sm::L1{}, sm::CoordinateDescent{}, rare, {.weights = {0.9}});
+  CHECK(contains(message_of([&] { (void)sm::select(odd, sm::CrossValidation{.folds = 24}, rare); }),
+                 "folds["));
+  // A ridge is the refit's too.
+  rare.row(3).setZero();
+  const auto with_ridge = sm::fit_path(family, loss, sm::L1{.ridge = 0.1}, sm::CoordinateDescent{},
+                                       rare, {.count = 3, .ratio = 0.5});
+  const auto again = sm::select(with_ridge, sm::ExtendedBic{.refit = true}, rare);
+  CHECK(std::isfinite(again.scores[std::size_t(again.index)]));
+  CHECK(std::isfinite(sm::select(with_ridge, sm::ExtendedBic{}).scores[0]));
+}
+
+TEST_CASE("edges that are always there leave the bound of false ones to the others") {
+  Rng rng(13);
+  const Index p = 12;
+  MatrixXd x = support::normals<double>(p, 300, rng);
+  for (Index i = 1; i < p; ++i) x.row(i) += 0.8 * x.row(i - 1);
+  sm::L1 penalty;
+  for (Index i = 1; i + 1 < p; ++i) penalty.present.push_back({i - 1, i});
+  const auto path = sm::fit_path(sm::PairwiseGaussianFamily<double>(p), sm::ScoreMatchingLoss{},
+                                 penalty, sm::CoordinateDescent{}, x);
+  const auto stable = sm::select(path, sm::StabilitySelection{.subsamples = 20}, x);
+  for (const sm::Edge& edge : penalty.present) {
+    CHECK(std::count(stable.edges.begin(), stable.edges.end(), edge) == 1);
+  }
+  CHECK(std::count(stable.edges.begin(), stable.edges.end(), sm::Edge{p - 2, p - 1}) == 1);
 }

@@ -166,6 +166,11 @@ TEST_CASE("the summaries of exponential families come back to the bit, with thei
   check_laws(loss.summary(sm::VonMisesFamily<double>(3, sm::ring(3))), false, 300, rng);
   check_laws(sm::GeneralizedScoreMatchingLoss{}.summary(sm::TruncatedGaussianFamily<double>(2)),
              true, 300, rng);
+  const sm::PhiFourFamily<float> spins(4, sm::complete_graph(4), sm::Couplings::per_edge);
+  check_laws(sm::penalize(loss, sm::L1{}, true).summary(spins), false, 300, rng);
+  check_laws(sm::penalize(sm::GeneralizedScoreMatchingLoss{}, sm::L1{}, true)
+                 .summary(sm::TruncatedGaussianFamily<double>(3)),
+             true, 300, rng);
 }
 
 TEST_CASE("a quadratic form comes back to the bit") {

@@ -86,6 +86,7 @@ enum class Kept : std::uint32_t {
   sample_set = 4,
   gaussian = 5,
   fit = 6,
+  column_sums = 7,
 };
 
 template <class Archive, class Number>

@@ -21,8 +21,9 @@ inline Eigen::Index thread_count(const char* owner, Eigen::Index threads) {
   return (std::max)(Eigen::Index(1), Eigen::Index(std::thread::hardware_concurrency()));
 }
 
-// Calls `work(i)` for i = 0, ..., count - 1, on several threads. What a call throws is thrown
-// again, that of the smallest i. The order of the calls is not that of i.
+// Calls `work(i)` for i = 0, ..., count - 1, on several threads, or on as many as the system gives.
+// What a call throws is thrown again, that of the smallest i. The order of the calls is not that of
+// i.
 template <class Work>
 void for_each_parallel(Eigen::Index count, Eigen::Index threads, Work&& work) {
   std::vector<std::exception_ptr> thrown(static_cast<std::size_t>(count));
@@ -41,7 +42,18 @@ void for_each_parallel(Eigen::Index count, Eigen::Index threads, Work&& work) {
     }
   };
   std::vector<std::thread> others;
-  for (Eigen::Index t = 1; t < (std::min)(threads, count); ++t) others.emplace_back(run);
+  const auto start = [&] {
+    for (Eigen::Index t = 1; t < (std::min)(threads, count); ++t) others.emplace_back(run);
+  };
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
+  try {
+    start();
+  } catch (const std::exception&) {
+    // Those that are there do the work.
+  }
+#else
+  start();
+#endif
   run();
   for (std::thread& other : others) other.join();
   for (const std::exception_ptr& one : thrown) {

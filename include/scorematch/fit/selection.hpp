@@ -19,6 +19,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -27,9 +28,10 @@ namespace scorematch {
 /// The extended Bayesian information criterion (Chen and Chen 2008; Foygel and Drton 2010).
 ///
 /// **Math** 2 n J / c + |E| (log n + 4 gamma log p), J the loss of the estimate without penalty,
-/// |E| its number of edges. A coupling that is zero lowers 2 n J by c on average when it is fitted,
-/// where a likelihood would by 1; so c makes the two alike, whatever the unit of J. It is the mean
-/// over the pairs of V / H at independence: variance and curvature of J in the coupling.
+/// |E| its number of coupling parameters. A coupling that is zero lowers 2 n J by c on average when
+/// it is fitted, where a likelihood would by 1; so c makes the two alike, whatever the unit of J.
+/// It is the mean over the pairs of V / H at independence: variance and curvature of J in the
+/// coupling.
 struct ExtendedBic {
   double gamma = 0.5;  ///< 0 is the plain criterion; larger ones prefer fewer edges
   /// With the loss of the unpenalized fit on each graph (`refit`), which needs the samples.
@@ -49,7 +51,9 @@ struct CrossValidation {
 /// weight at which subsamples still agree on the edges.
 ///
 /// **Math** with f the frequency of an edge among the subsamples, the instability is the mean of
-/// 2 f (1 - f) over all pairs, and its largest value at this and all larger weights.
+/// 2 f (1 - f) over the pairs that may be edges or not, and its largest value at this and all
+/// larger weights. Weights at which a subsample has no minimum are not taken; their score is
+/// infinite.
 struct Stars {
   Eigen::Index subsamples = 20;
   double share = 0;  ///< of the samples in each; 0: 10 / sqrt(n), and 0.8 for n of at most 144
@@ -61,9 +65,10 @@ struct Stars {
 /// Stability selection (Meinshausen and Buhlmann 2010): edges that many subsamples find.
 ///
 /// **Math** An edge is taken whose frequency reaches the threshold t at one of the weights that are
-/// looked at: those where subsamples have no more than q edges on average, with
-/// q^2 / ((2 t - 1) pairs) = false_edges. That bounds the expected number of false edges, where the
-/// false ones are alike.
+/// looked at: the largest ones, as long as a subsample has found no more than q edges at any of
+/// them on average, with q^2 / ((2 t - 1) pairs) = false_edges. For subsamples of half of the
+/// samples that bounds the expected number of false edges, where the false ones are alike. Edges
+/// that are always present do not count.
 struct StabilitySelection {
   Eigen::Index subsamples = 100;
   double share = 0.5;
@@ -130,10 +135,28 @@ inline Eigen::Index lowest(const std::vector<double>& scores) {
   return std::min_element(scores.begin(), scores.end()) - scores.begin();
 }
 
-template <class F>
-double pairs_of(const F& family) {
-  const double sites = static_cast<double>(family.dimension());
-  return sites * (sites - 1) / 2;
+// Edges that the penalty leaves in.
+template <class Path>
+double always_there([[maybe_unused]] const Path& path) {
+  if constexpr (requires { path.penalty.present; }) {
+    return static_cast<double>(path.penalty.present.size());
+  } else {
+    return 0;
+  }
+}
+
+// Pairs of which a path says whether they are coupled.
+template <class Path>
+double pairs_of(const Path& path) {
+  const double sites = static_cast<double>(path.family.dimension());
+  double pairs = sites * (sites - 1) / 2;
+  if constexpr (requires { path.points.front().strengths; }) {
+    pairs = static_cast<double>(path.family.couplings().size());
+  }
+  if constexpr (requires { path.penalty.absent; }) {
+    pairs -= static_cast<double>(path.penalty.absent.size());
+  }
+  return (std::max)(1.0, pairs - always_there(path));
 }
 
 template <class Path, class X>
@@ -148,12 +171,29 @@ double gain_of(const Path& path, const X& samples) {
   }
 }
 
+// A cosine and a sine are two.
+template <class Path, class Point>
+double parameters_of_edge([[maybe_unused]] const Path& path, [[maybe_unused]] const Point& point) {
+  if constexpr (requires { point.strengths; }) {
+    const std::vector<Coupling> couplings = path.family.couplings();
+    return couplings.empty() ? 1 : static_cast<double>(couplings.front().count);
+  } else {
+    return 1;
+  }
+}
+
 template <class Path, class LossAt>
 auto by_extended_bic(const Path& path, const ExtendedBic& criterion, double gain,
                      const LossAt& loss_at) {
   require_points(path);
   require_option(criterion.gamma >= 0 && std::isfinite(criterion.gamma), "ExtendedBic", "gamma",
                  criterion.gamma, "a finite number, at least 0");
+  if (!(gain > 0) || !std::isfinite(gain)) {
+    fail(
+        "select: ExtendedBic divides by ", gain,
+        ", the gain of a coupling that is zero; expected samples that vary, so that it is a finite "
+        "number above 0");
+  }
   const double sites = static_cast<double>(path.family.dimension());
   const double price = std::log(path.count) + 4 * criterion.gamma * std::log(sites);
   std::vector<double> scores;
@@ -162,18 +202,22 @@ auto by_extended_bic(const Path& path, const ExtendedBic& criterion, double gain
       scores.push_back(std::numeric_limits<double>::infinity());
       continue;
     }
-    const double edges = static_cast<double>(point.edges.size());
+    const double edges = static_cast<double>(point.edges.size()) * parameters_of_edge(path, point);
     scores.push_back(2 * path.count * static_cast<double>(loss_at(point)) / gain + edges * price);
   }
   const Eigen::Index index = lowest(scores);
   return selection_of(path, index, std::move(scores));
 }
 
-// How often subsamples find each edge, at each weight of the path.
+// What subsamples find, at the weights of a path at which all of them have a minimum.
+struct Frequencies {
+  std::vector<std::map<Edge, double>> of_edge;
+  std::vector<double> edges_so_far;  // of a subsample at this and all larger weights, on average
+};
+
 template <class Path, class X, class Options>
-std::vector<std::map<Edge, double>> frequencies(const char* owner, const Path& path,
-                                                const X& samples, const Options& options,
-                                                double share) {
+Frequencies frequencies(const char* owner, const Path& path, const X& samples,
+                        const Options& options, double share) {
   require_points(path);
   require_option(options.subsamples >= 2, owner, "subsamples", options.subsamples, "at least 2");
   require_option(share > 0 && share <= 1, owner, "share", share, "a number above 0, at most 1");
@@ -189,21 +233,27 @@ std::vector<std::map<Edge, double>> frequencies(const char* owner, const Path& p
     std::vector<Eigen::Index> which =
         shuffled(samples.cols(), options.seed + static_cast<std::uint64_t>(b) * 0x9e3779b9U);
     which.resize(std::size_t(size));
-    const auto objective = objective_of(path, columns_of(samples, which));
     auto& mine = found[std::size_t(b)];
-    walk_path(objective, path.optimizer, path.options, [&](const auto& point, double, auto ended) {
-      if (ended.status != Status::converged) return false;
-      mine.push_back(objective.edges(point));
-      return mine.size() < weights;
+    with_place("subsamples", std::size_t(b), [&] {
+      const auto objective = objective_of(path, columns_of(samples, which));
+      walk_path(objective, path.optimizer, path.options,
+                [&](const auto& point, double, auto ended) {
+                  if (ended.status != Status::converged) return false;
+                  mine.push_back(objective.edges(point));
+                  return mine.size() < weights;
+                });
     });
-    // Where the loss has no minimum the graph has no end: the last one is kept.
-    while (!mine.empty() && mine.size() < weights) mine.push_back(mine.back());
   });
-  std::vector<std::map<Edge, double>> result(weights);
+  std::size_t known = weights;
+  for (const auto& graphs : found) known = (std::min)(known, graphs.size());
+  Frequencies result{std::vector<std::map<Edge, double>>(known), std::vector<double>(known, 0.0)};
   const double one = 1 / static_cast<double>(options.subsamples);
   for (const auto& graphs : found) {
-    for (std::size_t k = 0; k < graphs.size(); ++k) {
-      for (const Edge& edge : graphs[k]) result[k][edge] += one;
+    std::set<Edge> so_far;
+    for (std::size_t k = 0; k < known; ++k) {
+      for (const Edge& edge : graphs[k]) result.of_edge[k][edge] += one;
+      so_far.insert(graphs[k].begin(), graphs[k].end());
+      result.edges_so_far[k] += one * static_cast<double>(so_far.size());
     }
   }
   return result;
@@ -214,8 +264,7 @@ std::vector<std::map<Edge, double>> frequencies(const char* owner, const Path& p
 /// The point of a path with the lowest criterion, of those that converged.
 ///
 /// **Errors** std::invalid_argument for an empty path, options out of range, and where the
-/// criterion needs the samples: `refit`, and a path of another family than Gaussians that was made
-/// from a summary.
+/// criterion needs the samples: `refit`, and a path of another family than Gaussians.
 template <class F, class L, class P, class O, class Estimate>
 auto select(const Path<F, L, P, O, Estimate>& path, const ExtendedBic& criterion) {
   if (criterion.refit) {
@@ -225,7 +274,7 @@ auto select(const Path<F, L, P, O, Estimate>& path, const ExtendedBic& criterion
   }
   if (!(path.gain > 0)) {
     detail::fail(
-        "select: ExtendedBic of a path from a summary needs the samples; expected "
+        "select: ExtendedBic needs the samples for this family; expected "
         "select(path, criterion, samples)");
   }
   return detail::by_extended_bic(path, criterion, path.gain,
@@ -237,12 +286,14 @@ template <class F, class L, class P, class O, class Estimate,
           SamplesOf<typename F::Scalar, F::Dim> X>
 auto select(const Path<F, L, P, O, Estimate>& path, const ExtendedBic& criterion,
             const X& samples) {
+  detail::require_rows(samples, path.family.dimension());
   const double gain = path.gain > 0 ? path.gain : detail::gain_of(path, samples);
   const auto by = [&](const auto& objective_on) {
     return detail::by_extended_bic(path, criterion, gain, [&](const auto& point) {
       if (!criterion.refit) return point.loss;
       const auto again = detail::solve_at(
-          objective_on(penalize_graph(path.loss, point.edges, path.options.standardize)),
+          objective_on(
+              penalize_graph(path.loss, point.edges, path.options.standardize, path.penalty.ridge)),
           path.optimizer, 0);
       return again.status == Status::converged
                  ? again.loss
@@ -287,20 +338,22 @@ auto select(const Path<F, L, P, O, Estimate>& path, const CrossValidation& crite
     for (Eigen::Index k = 0; k < n; ++k) {
       (k % folds == fold ? held : rest).push_back(order[std::size_t(k)]);
     }
-    const auto objective = detail::objective_of(path, detail::columns_of(samples, rest));
     const auto left_out = detail::columns_of(samples, held);
-    Eigen::Index k = 0;
-    detail::walk_path(objective, path.optimizer, path.options,
-                      [&](const auto& point, double, auto ended) {
-                        if (ended.status != Status::converged) return false;
-                        losses(k, fold) = static_cast<double>(objective.loss_of(point, left_out));
-                        return ++k < Eigen::Index(points);
-                      });
+    detail::with_place("folds", std::size_t(fold), [&] {
+      const auto objective = detail::objective_of(path, detail::columns_of(samples, rest));
+      Eigen::Index k = 0;
+      detail::walk_path(objective, path.optimizer, path.options,
+                        [&](const auto& point, double, auto ended) {
+                          if (ended.status != Status::converged) return false;
+                          losses(k, fold) = static_cast<double>(objective.loss_of(point, left_out));
+                          return ++k < Eigen::Index(points);
+                        });
+    });
   });
   std::vector<double> scores;
   for (std::size_t k = 0; k < points; ++k) scores.push_back(losses.row(Eigen::Index(k)).mean());
   Eigen::Index index = detail::lowest(scores);
-  if (criterion.one_standard_error) {
+  if (criterion.one_standard_error && std::isfinite(scores[std::size_t(index)])) {
     const Eigen::VectorXd best = losses.row(index).transpose();
     const double deviation =
         std::sqrt((best.array() - best.mean()).square().sum() / double(folds - 1) / double(folds));
@@ -321,17 +374,19 @@ auto select(const Path<F, L, P, O, Estimate>& path, const Stars& criterion, cons
                          "instability", criterion.instability, "a number above 0, at most 0.5");
   const double n = static_cast<double>(samples.cols());
   const double share = criterion.share != 0 ? criterion.share : n > 144 ? 10 / std::sqrt(n) : 0.8;
-  const double pairs = (std::max)(1.0, detail::pairs_of(path.family));
+  const double pairs = detail::pairs_of(path);
   std::vector<double> scores;
   Eigen::Index index = 0;
   double largest = 0;
-  for (const auto& edges : detail::frequencies("Stars", path, samples, criterion, share)) {
+  const auto found = detail::frequencies("Stars", path, samples, criterion, share);
+  for (const auto& edges : found.of_edge) {
     double sum = 0;
     for (const auto& [edge, f] : edges) sum += 2 * f * (1 - f);
     largest = (std::max)(largest, sum / pairs);
     if (largest <= criterion.instability) index = Eigen::Index(scores.size());
     scores.push_back(largest);
   }
+  scores.resize(path.points.size(), std::numeric_limits<double>::infinity());
   return detail::selection_of(path, index, std::move(scores));
 }
 
@@ -346,13 +401,13 @@ StableEdges select(const Path<F, L, P, O, Estimate>& path, const StabilitySelect
                          criterion.threshold, "a number above 0.5, at most 1");
   detail::require_option(criterion.false_edges > 0 && std::isfinite(criterion.false_edges), owner,
                          "false_edges", criterion.false_edges, "a finite number above 0");
-  const double most = std::sqrt(criterion.false_edges * (2 * criterion.threshold - 1) *
-                                detail::pairs_of(path.family));
+  const double most =
+      std::sqrt(criterion.false_edges * (2 * criterion.threshold - 1) * detail::pairs_of(path));
   std::map<Edge, double> largest;
-  for (const auto& edges : detail::frequencies(owner, path, samples, criterion, criterion.share)) {
-    double average = 0;
-    for (const auto& [edge, f] : edges) average += f;
-    if (average > most) break;
+  const auto found = detail::frequencies(owner, path, samples, criterion, criterion.share);
+  for (std::size_t k = 0; k < found.of_edge.size(); ++k) {
+    if (found.edges_so_far[k] - detail::always_there(path) > most) break;
+    const auto& edges = found.of_edge[k];
     for (const auto& [edge, f] : edges) largest[edge] = (std::max)(largest[edge], f);
   }
   StableEdges result;

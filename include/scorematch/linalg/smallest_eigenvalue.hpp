@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <scorematch/core/random.hpp>
 #include <scorematch/linalg/sparse_columns.hpp>
 
 #include <Eigen/Core>
@@ -25,9 +26,9 @@ Eigen::Index eigenvalues_below(const Vector& a, const Vector& b, Eigen::Index si
   return below;
 }
 
-// The smallest eigenvalue of a symmetric matrix, by the iteration of Lanczos from a fixed start:
-// from above, and exact to about 1e-3 of the norm, mostly to much less. As many products with the
-// matrix as it has rows, at most `most`.
+// The smallest eigenvalue of a symmetric matrix, by the iteration of Lanczos from a random start,
+// the same at every call: from above, and mostly exact to 1e-3 of the norm or much less. As many
+// products with the matrix as it has rows, at most `most`.
 template <class Scalar>
 Scalar smallest_eigenvalue(const SparseColumns<Scalar>& matrix, Eigen::Index most = 150) {
   using std::abs;
@@ -36,13 +37,20 @@ Scalar smallest_eigenvalue(const SparseColumns<Scalar>& matrix, Eigen::Index mos
   const Eigen::Index steps = (std::min)(p, most);
   Vector a(steps), b(steps);
   Vector before = Vector::Zero(p), v(p), w(p);
-  for (Eigen::Index i = 0; i < p; ++i) v(i) = Scalar(1) + Scalar((i * 7919) % 1009) / Scalar(1009);
+  RandomNumbers random(1);
+  for (Eigen::Index i = 0; i < p; ++i) v(i) = static_cast<Scalar>(random.normal());
   v.normalize();
+  // Of entries of order one, whose squares neither overflow nor vanish.
+  Scalar unit(0);
+  for (Eigen::Index j = 0; j < p; ++j) {
+    matrix.for_each(j, [&](Eigen::Index, Scalar value) { unit = (std::max)(unit, abs(value)); });
+  }
+  if (!(unit > 0)) return 0;
   Eigen::Index size = 0;
   Scalar norm(0);
   while (size < steps) {
     w = -(size > 0 ? Scalar(std::sqrt(b(size - 1))) : Scalar(0)) * before;
-    for (Eigen::Index j = 0; j < p; ++j) w(j) += matrix.dot(j, v);
+    for (Eigen::Index j = 0; j < p; ++j) w(j) += matrix.dot(j, v) / unit;
     a(size) = w.dot(v);
     w -= a(size) * v;
     b(size) = w.squaredNorm();
@@ -57,7 +65,7 @@ Scalar smallest_eigenvalue(const SparseColumns<Scalar>& matrix, Eigen::Index mos
     const Scalar middle = low + (high - low) / 2;
     (eigenvalues_below(a, b, size, middle) > 0 ? high : low) = middle;
   }
-  return high;
+  return high * unit;
 }
 
 }  // namespace scorematch::detail

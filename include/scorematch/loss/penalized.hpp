@@ -126,8 +126,8 @@ Penalized<Loss, Penalty> penalize(const Loss& loss, const Penalty& penalty, bool
 /// A loss of a family whose graph is known: how `refit` asks for one.
 template <class Loss>
 Penalized<Loss, GivenGraph> penalize_graph(const Loss& loss, const std::vector<Edge>& edges,
-                                           bool standardize = true) {
-  return {loss, GivenGraph{.edges = edges}, standardize};
+                                           bool standardize = true, double ridge = 0) {
+  return {loss, GivenGraph{.edges = edges, .ridge = ridge}, standardize};
 }
 
 }  // namespace scorematch

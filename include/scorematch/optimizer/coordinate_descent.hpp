@@ -251,7 +251,7 @@ struct CoordinateDescent {
                 Eigen::Index& sweeps) const {
     using Scalar = typename Point::Scalar;
     // Larger than any solution of equations whose matrix is regular to rounding.
-    const Scalar largest = point.unit() / (Scalar(1e5) * std::numeric_limits<Scalar>::epsilon());
+    const Scalar largest = point.unit() / (256 * std::numeric_limits<Scalar>::epsilon());
     Scalar before = std::numeric_limits<Scalar>::infinity();
     detail::Stride<Point> stride;
     stride.begin(point);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <scorematch/core/archive.hpp>
 #include <scorematch/core/concepts.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/data/samples.hpp>
@@ -110,6 +111,81 @@ class ColumnSums {
       columns_[j].quadratic += other.columns_[j].quadratic;
       columns_[j].linear += other.columns_[j].linear;
     }
+  }
+
+  /// All that was seen, as plain numbers: of each coordinate the sums of `columns()`, of
+  /// `quadratic` the lower triangle. Family and weighting are not part of it.
+  struct State {
+    using Matrix = decltype(Column::quadratic);
+    using Linear = decltype(Column::linear);
+
+    Weight count;
+    std::vector<Matrix> quadratic;
+    std::vector<Linear> linear;
+
+    bool operator==(const State& other) const {
+      return detail::same_number(count, other.count) &&
+             std::equal(quadratic.begin(), quadratic.end(), other.quadratic.begin(),
+                        other.quadratic.end(), detail::same_entries<Matrix>) &&
+             std::equal(linear.begin(), linear.end(), other.linear.begin(), other.linear.end(),
+                        detail::same_entries<Linear>);
+    }
+  };
+
+  State state() const {
+    State result{weight_, {}, {}};
+    for (const Column& column : columns_) {
+      result.quadratic.push_back(detail::lower_triangle(column.quadratic));
+      result.linear.push_back(column.linear);
+    }
+    return result;
+  }
+
+  /// Becomes what gave the state, to the bit, given the same family and weighting.
+  ///
+  /// **Errors** std::invalid_argument for another number of coordinates or parameters, and for
+  /// numbers that are those of no samples. A call that throws changes nothing.
+  void restore(const State& state) {
+    constexpr const char* owner = "ColumnSums::restore";
+    detail::require_count(owner, state.count);
+    const std::size_t columns = columns_.size();
+    if (state.quadratic.size() != columns || state.linear.size() != columns) {
+      detail::fail(owner, ": the state has ", state.linear.size(), " coordinates; expected ",
+                   columns);
+    }
+    for (std::size_t j = 0; j < columns; ++j) {
+      const Eigen::Index size = columns_[j].size();
+      detail::require_state(owner, "linear", state.linear[j], size, 1);
+      detail::require_state(owner, "quadratic", state.quadratic[j], size, size);
+      if (state.count == 0 && !(state.linear[j].isZero(0) && state.quadratic[j].isZero(0))) {
+        detail::fail(owner, ": count = 0, and sums at coordinate ", j,
+                     " that are not zero; expected zeros where there are no samples");
+      }
+    }
+    weight_ = state.count;
+    for (std::size_t j = 0; j < columns; ++j) {
+      columns_[j].quadratic = detail::lower_triangle(state.quadratic[j]);
+      columns_[j].linear = state.linear[j];
+    }
+  }
+
+  /// Whether the states are equal to the bit. Families and weightings are not compared.
+  bool operator==(const ColumnSums& other) const { return state() == other.state(); }
+
+  /// Writes the state to an archive, or restores it from one, as `Moments::serialize` does. Read
+  /// into a summary that was made with the same family and weighting.
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    detail::archive_mark<Scalar>(archive, "ColumnSums", detail::Kept::column_sums);
+    detail::archive_size(archive, "ColumnSums", "dimension", dimension());
+    State all = state();
+    detail::archive_number(archive, all.count);
+    for (std::size_t j = 0; j < columns_.size(); ++j) {
+      detail::archive_size(archive, "ColumnSums", "parameters of a coordinate", columns_[j].size());
+      detail::archive_entries(archive, all.linear[j]);
+      detail::archive_lower(archive, all.quadratic[j]);
+    }
+    if constexpr (detail::reads<Archive>) restore(all);
   }
 
  private:

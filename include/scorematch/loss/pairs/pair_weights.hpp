@@ -36,8 +36,8 @@ class PairWeights {
 
   PairWeights(const L1& penalty, Eigen::Index sites)
       : weight_(static_cast<Scalar>(penalty.weight)) {
-    require("L1", "weight", penalty.weight);
-    require("L1", "ridge", penalty.ridge);
+    require_number("L1", "weight", penalty.weight);
+    require_number("L1", "ridge", penalty.ridge);
     require_weights_of(penalty.weights, sites);
     Rules rules{penalty.weights.template cast<Scalar>(), penalty.penalize_diagonal, true,
                 table_of("L1: present", penalty.present, sites),
@@ -52,7 +52,7 @@ class PairWeights {
   }
 
   PairWeights(const GivenGraph& graph, Eigen::Index sites) : weight_(0) {
-    require("GivenGraph", "ridge", graph.ridge);
+    require_number("GivenGraph", "ridge", graph.ridge);
     rules_ = std::make_shared<const Rules>(
         Rules{{}, false, false, table_of("GivenGraph: edges", graph.edges, sites), {}});
   }
@@ -99,7 +99,7 @@ class PairWeights {
     return std::binary_search(row.begin(), row.end(), (std::min)(i, j));
   }
 
-  static void require(const char* owner, const char* option, double value) {
+  static void require_number(const char* owner, const char* option, double value) {
     require_option(value >= 0 && std::isfinite(value), owner, option, value,
                    "a finite number, at least 0");
   }

@@ -14,12 +14,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <utility>
 #include <vector>
 
 namespace scorematch {
 
 /// The penalty on the coordinates of `ColumnPairs`. Models `AbsolutePenalty`.
+///
+/// **Lifetime** the form outlives it, in its place.
 template <Real Scalar_>
 class CouplingPenalty {
  public:
@@ -32,7 +35,7 @@ class CouplingPenalty {
   Scalar weight(const CouplingCoordinate& c) const {
     if (!c.is_pair()) return 0;
     const Scalar weight = weights_.of_pair(c.i, c.j);
-    return weight == 0 || !standardize_ ? weight : weight * size_of(c);
+    return weight == 0 || !standardize_ || !is_finite(weight) ? weight : weight * size_of(c);
   }
   Scalar value(const CouplingCoordinate& c, Scalar t) const {
     return t == 0 ? Scalar(0) : weight(c) * std::abs(t);
@@ -205,6 +208,17 @@ class PenalizedColumns {
                       bool standardize) {
     if (!(sums.count() > 0)) {
       detail::fail("PenalizedColumns: there are no samples; expected at least 1");
+    }
+    bool same = sums.family().parameter_count() == family.parameter_count() &&
+                sums.dimension() == family.dimension();
+    if constexpr (std::equality_comparable<typename F::Exponential::Statistics>) {
+      same = same && sums.family().statistics() == family.statistics();
+    }
+    if (!same) {
+      detail::fail("PenalizedColumns: the sums are of another family, of dimension ",
+                   sums.dimension(), " and with ", sums.family().parameter_count(),
+                   " parameters; expected dimension ", family.dimension(), ", ",
+                   family.parameter_count(), " parameters and the same statistics");
     }
     return Form(sums.columns(), sums.count(), family.parameter_count(), family.couplings(),
                 static_cast<Scalar>(penalty.ridge), standardize);

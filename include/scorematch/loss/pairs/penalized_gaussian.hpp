@@ -224,14 +224,23 @@ class PenalizedGaussian {
   }
 
   /// By how much fitting a coupling that is zero lowers 2 n J, on average over pairs and samples of
-  /// independent Gaussians: the mean of V / H = 4 R_ii R_jj / (R_ii + R_jj).
+  /// independent Gaussians: the mean of V / H. With k_i = 1 / (R_ii + ridge) the slope is
+  /// R_ij (k_i + k_j), so V = R_ii R_jj (k_i + k_j)^2, and H = R_ii + R_jj + 2 ridge. 2 where it is
+  /// standardized and there is no ridge. Constant coordinates do not count.
   double gain() const {
-    const Vector& r = form_.diagonal();
-    double sum = 0;
+    const Eigen::VectorXd r = form_.diagonal().template cast<double>();
+    const double ridge = static_cast<double>(form_.ridge());
+    double sum = 0, pairs = 0;
     for (Eigen::Index i = 0; i < dimension(); ++i) {
-      for (Eigen::Index j = 0; j < i; ++j) sum += double(4 * r(i) * r(j) / (r(i) + r(j)));
+      for (Eigen::Index j = 0; j < i; ++j) {
+        if (!(r(i) > 0 && r(j) > 0)) continue;
+        const double root = std::sqrt(r(i)) * std::sqrt(r(j));
+        const double slope = root / (r(i) + ridge) + root / (r(j) + ridge);
+        sum += slope * slope / (r(i) + r(j) + 2 * ridge);
+        ++pairs;
+      }
     }
-    return dimension() > 1 ? sum / double(dimension() * (dimension() - 1) / 2) : 2;
+    return sum > 0 ? sum / pairs : 2;
   }
   /// What a user asks for.
   Estimate estimate(const Point& point) const {
@@ -249,9 +258,11 @@ class PenalizedGaussian {
       const auto on_diagonal = [&](Eigen::Index i) {
         return point.value(detail::diagonal_coordinate(i));
       };
-      const Scalar size = std::sqrt(on_diagonal(edge.first) * on_diagonal(edge.second));
+      const Scalar first = on_diagonal(edge.first), second = on_diagonal(edge.second);
       const Scalar value = point.value(detail::pair_coordinate(p, edge.second, edge.first));
-      result.partial_correlations.push_back(-value / size);
+      const bool defined = first > 0 && second > 0;
+      result.partial_correlations.push_back(
+          defined ? -value / (std::sqrt(first) * std::sqrt(second)) : Scalar(0));
     }
     result.smallest_eigenvalue = detail::smallest_eigenvalue(point.precision());
     return result;
