@@ -32,8 +32,9 @@ struct L1 {
   bool penalize_diagonal = false;
   std::vector<Edge> present = {};  ///< edges that are not penalized
   std::vector<Edge> absent = {};   ///< edges that are not there
-  /// Adds ridge / 2 sum_ij K_ij^2 to the loss: as if the covariance had the ridge on its diagonal,
-  /// or the samples noise of that variance. With it there is always a minimum.
+  /// Of a Gaussian: adds ridge / 2 sum_ij K_ij^2 to the loss, as if the covariance had the ridge on
+  /// its diagonal, or the samples noise of that variance. With it there is always a minimum. Of any
+  /// other family that is standardized: multiplies the diagonals of its forms by 1 + ridge.
   double ridge = 0;
 };
 
