@@ -98,11 +98,11 @@ class SampleSet {
   }
 
   /// For a summary that asks more of its samples, in one pass with what is asked here: in place of
-  /// the latter, `check(samples, weights)` throws where a sample of a weight above 0 is not finite.
-  /// Sizes and weights are not checked.
+  /// the latter, `must_hold(samples, weights)` throws where a sample of a weight above 0 is not
+  /// finite. Sizes and weights are not checked.
   template <class X, class W, class Check>
-  void add_checked(const X& samples, const W& weights, const Check& check) {
-    check(samples, weights);
+  void add_checked(const X& samples, const W& weights, const Check& must_hold) {
+    must_hold(samples, weights);
     Weight total = count_;
     for (Eigen::Index j = 0; j < samples.cols(); ++j) total += static_cast<Weight>(weights(j));
     require_finite_count(total);

@@ -20,7 +20,7 @@ Eigen::Index eigenvalues_below(const Vector& a, const Vector& b, Eigen::Index si
   Scalar pivot(1);
   for (Eigen::Index i = 0; i < size; ++i) {
     pivot = a(i) - x - (i > 0 ? b(i - 1) / pivot : Scalar(0));
-    if (pivot == 0) pivot = std::numeric_limits<Scalar>::min();
+    if (pivot == 0) pivot = (std::numeric_limits<Scalar>::min)();
     if (pivot < 0) ++below;
   }
   return below;

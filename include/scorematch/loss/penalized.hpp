@@ -23,8 +23,8 @@ namespace scorematch {
 
 namespace detail {
 
-template <class Scalar, int Dim, int K>
-std::true_type gaussian_pairs(const PairwiseGaussianFamily<Scalar, Dim, K>&);
+template <class Scalar, int Dim, int Count>
+std::true_type gaussian_pairs(const PairwiseGaussianFamily<Scalar, Dim, Count>&);
 std::false_type gaussian_pairs(...);
 
 // A `PairwiseGaussianFamily` on all of R^Dim, or one derived from it.
