@@ -69,8 +69,8 @@ struct Descended {
 /// the parameters that are not zero are solved by conjugate gradients, signs held; a step that
 /// would raise the objective is cut off at the first change of sign. The objective never rises.
 ///
-/// Converged where no parameter would move by more than `tolerance`, in units of
-/// u / sqrt(c) with u = max_k |dJ/dtheta_k| / sqrt(c_k) at the origin, and never less than the
+/// Converged where no parameter would move by more than `tolerance`, in units of u / sqrt(c) with u
+/// the point's `unit()`, about |dJ/dtheta| / sqrt(c) at the origin, and never less than the
 /// rounding of a slope allows. (A Gaussian of unit variances has u = 1; then all slopes are within
 /// about `tolerance` of optimal.)
 ///
