@@ -66,7 +66,8 @@ Found compare(const std::vector<sm::Edge>& edges, const std::vector<sm::Edge>& t
 // the other side are two stubs.
 void write_line(std::ofstream& file, const sm::Edge& edge, double value) {
   const auto place = [](Eigen::Index site) {
-    return Eigen::Vector2d(double(site % side), double(site / side));
+    const Eigen::Index row = site / side;
+    return Eigen::Vector2d(double(site % side), double(row));
   };
   const auto line = [&](const Eigen::Vector2d& from, const Eigen::Vector2d& by) {
     file << from(0) << ' ' << from(1) << ' ' << by(0) << ' ' << by(1) << ' ' << value << '\n';

@@ -18,7 +18,7 @@ struct Edge {
   Eigen::Index first;
   Eigen::Index second;
 
-  auto operator<=>(const Edge&) const = default;
+  auto operator<=>(const Edge&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14
 };
 
 /// The parameters by which two sites act on each other: `count` of them from theta(first) on. Where

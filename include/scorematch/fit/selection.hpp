@@ -7,6 +7,7 @@
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/status.hpp>
 #include <scorematch/core/threads.hpp>
+#include <scorematch/data/samples.hpp>
 #include <scorematch/fit/path.hpp>
 #include <scorematch/fit/refit.hpp>
 
