@@ -197,10 +197,8 @@ TEST_CASE("the detectors see what they should") {
 TEST_CASE("fixed sizes allocate nothing from construction to result") {
   check_fixed<double, 1>();
   check_fixed<double, 2>();
-  check_fixed<double, 3>();
   check_fixed<double, 4>();
-  check_fixed<double, 5>();  // beyond 4, loops are not written out
-  check_fixed<double, 8>();
+  check_fixed<double, 8>();  // beyond 4, loops are not written out
   check_fixed<float, 2>();
   check_fixed<long double, 3>();
 }
