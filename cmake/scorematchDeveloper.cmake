@@ -31,7 +31,7 @@ else()
     # and clang look for the same.
     target_compile_options(scorematch_developer INTERFACE -Wno-maybe-uninitialized -Wno-use-after-free)
     # g++ collects its garbage from 500 MB on: a seventh of its time for templates like these.
-    target_compile_options(scorematch_developer INTERFACE "SHELL:--param ggc-min-heapsize=500000")
+    target_compile_options(scorematch_developer INTERFACE --param=ggc-min-heapsize=500000)
   endif()
 endif()
 if(SCOREMATCH_WERROR)

@@ -8,6 +8,7 @@
 #include <scorematch/core/status.hpp>
 #include <scorematch/data/moments.hpp>
 #include <scorematch/fit/fit.hpp>
+#include <scorematch/inference/hessian.hpp>
 #include <scorematch/linalg/semidefinite_solve.hpp>
 
 #include <Eigen/Core>
@@ -135,20 +136,12 @@ std::vector<Eigen::Index> flat_parameters(Obj& objective, const Parameters& thet
   using Dense = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
   const Scalar epsilon = std::numeric_limits<Scalar>::epsilon();
   const Eigen::Index n = theta.size();
-  Dense hessian(n, n);
-  Parameters above = theta;
-  Parameters below = theta;
+  Parameters steps = theta;
   for (Eigen::Index k = 0; k < n; ++k) {
-    const Scalar step = cbrt(epsilon) * (std::max)(Scalar(1), Scalar(abs(theta(k))));
-    Parameters at = theta;
-    at(k) = theta(k) + step;
-    objective(std::as_const(at), above);
-    at(k) = theta(k) - step;
-    objective(std::as_const(at), below);
-    hessian.col(k) = (above - below) / (2 * step);
+    steps(k) = cbrt(epsilon) * (std::max)(Scalar(1), Scalar(abs(theta(k))));
   }
+  Dense hessian = differenced_hessian(objective, theta, steps);
   if (!hessian.allFinite()) return {};
-  hessian = ((hessian + hessian.transpose()) / 2).eval();
   // Differences know about as many digits.
   const Scalar rounding = cbrt(epsilon) * cbrt(epsilon);
   const Scalar largest = hessian.diagonal().cwiseAbs().maxCoeff();

@@ -52,6 +52,15 @@ class GaussianNegativeLogLikelihood : public detail::GaussianObjective<Scalar_, 
     return result;
   }
 
+  /// The second derivatives at theta, K x K.
+  ///
+  /// **Cost** O(K d^3) flops. Allocates.
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> hessian(const Parameters& theta) const
+    requires Real<Scalar>
+  {
+    return this->hessian_at(theta, detail::GaussianLoss::likelihood);
+  }
+
   /// mu = m, L = C, and the loss there, where E and the gradient vanish. Infinity as in an
   /// evaluation.
   ///

@@ -59,6 +59,15 @@ class GaussianScoreMatching : public detail::GaussianObjective<Scalar_, Dim_> {
     return result;
   }
 
+  /// The second derivatives of J at theta, K x K.
+  ///
+  /// **Cost** O(K d^3) flops. Allocates.
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> hessian(const Parameters& theta) const
+    requires Real<Scalar>
+  {
+    return this->hessian_at(theta, detail::GaussianLoss::score_matching);
+  }
+
   /// mu = m, L = C, and J = -1/2 tr S^-1 there. Infinity as in an evaluation.
   ///
   /// **Cost** d^3 / 3 flops.

@@ -55,4 +55,15 @@ concept LossFor = Family<F> && NoEdgeOrGeneralizedScoreMatchingLoss<L, F> && Sum
                     { loss.objective(family, summary) } -> Objective<typename F::Parameters>;
                   };
 
+/// A loss that is a mean over samples, and says of what: `loss.point(family)` gives the loss of one
+/// sample x at theta, and its gradient in theta.
+///
+/// Law: the mean of it over samples is the objective, and so of its gradient.
+template <class L, class F>
+concept HasPoint =
+    requires(const L& loss, const F& family, const Eigen::Matrix<typename F::Scalar, F::Dim, 1>& x,
+             const typename F::Parameters& theta, typename F::Parameters& gradient) {
+      { loss.point(family)(x, theta, gradient) } -> std::convertible_to<typename F::Scalar>;
+    };
+
 }  // namespace scorematch

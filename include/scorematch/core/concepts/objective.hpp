@@ -92,6 +92,16 @@ concept HasLocalCoordinates =
       { objective.from_local(u) } -> std::convertible_to<Parameters>;
     };
 
+/// An objective that knows its second derivatives, K x K at theta. Law: it is symmetric, and the
+/// derivative of the gradient up to rounding.
+template <class O, class Parameters>
+concept HasHessian = requires(const O& objective, const Parameters& theta) {
+  {
+    objective.hessian(theta)
+  } -> std::convertible_to<
+      Eigen::Matrix<typename Parameters::Scalar, Eigen::Dynamic, Eigen::Dynamic>>;
+};
+
 /// An objective that can say what is wrong with a start, before any step: `check_start` throws
 /// std::invalid_argument with a sentence that names the sample.
 template <class O, class Parameters>

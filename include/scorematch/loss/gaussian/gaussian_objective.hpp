@@ -10,6 +10,7 @@
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/linalg/cholesky.hpp>
 #include <scorematch/linalg/triangular.hpp>
+#include <scorematch/loss/gaussian/gaussian_hessian.hpp>
 
 #include <Eigen/Core>
 
@@ -217,6 +218,15 @@ class GaussianObjective {
 
   // mu = m, L = C: the minimum of score matching and of the likelihood alike.
   Parameters minimizer() const { return family_.pack(mean_, root_); }
+
+  Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> hessian_at(const Parameters& theta,
+                                                                   GaussianLoss loss) const
+    requires Real<Scalar>
+  {
+    Matrix lower = Matrix::Zero(family_.dimension(), family_.dimension());
+    family_.unpack_cholesky(theta, lower);
+    return gaussian_hessian<Scalar>(lower, mean_ - theta.head(family_.dimension()), root_, loss);
+  }
 
   // Whether it is in the domain that `whiten` asks for.
   Mask minimizer_inside(int power) const {

@@ -62,6 +62,9 @@ class CenteredObjective {
     return value;
   }
 
+  /// Gamma, at any theta.
+  Matrix hessian(const Parameters&) const { return quadratic(); }
+
   /// The minimum, as of `within()`.
   ExactMinimum<Parameters> exact() const {
     auto result = within_.exact();

@@ -96,6 +96,9 @@ class QuadraticObjective {
     return detail::finite_or_infinity(twice / 2 + constant_);
   }
 
+  /// Gamma, at any theta.
+  const Matrix& hessian(const Parameters&) const { return quadratic_; }
+
   /// The minimum; where it is not unique, the one with the least sum_k Gamma_kk theta_k^2.
   ExactMinimum<Parameters> exact() const {
     return {solution_.x, linear_.dot(solution_.x) / 2 + constant_};

@@ -86,12 +86,4 @@ class PointLoss {
   detail::MeanOfTerms<F> mean_;
 };
 
-/// A loss that is a mean over samples, and says of what: `loss.point(family)`, a `PointLoss` or
-/// what can be called like one.
-template <class L, class F>
-concept HasPoint = requires(const L& loss, const F& family, const PointOf<F>& x,
-                            const typename F::Parameters& theta, typename F::Parameters& gradient) {
-  { loss.point(family)(x, theta, gradient) } -> std::convertible_to<typename F::Scalar>;
-};
-
 }  // namespace scorematch

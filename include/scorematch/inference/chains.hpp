@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+//
+// Whether chains have mixed, and how many independent draws they are worth (Vehtari, Gelman,
+// Simpson, Carpenter and Burkner 2021).
+#pragma once
+
+#include <scorematch/core/require.hpp>
+#include <scorematch/inference/normal.hpp>
+
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+namespace scorematch {
+
+namespace detail {
+
+// At least four draws a half, finite.
+inline void require_chains(const char* what, const Eigen::MatrixXd& chains) {
+  if (chains.cols() < 1 || chains.rows() < 8) {
+    fail(what, ": the chains are ", chains.rows(), " x ", chains.cols(),
+         "; expected one chain per column, of at least 8 draws each");
+  }
+  for (Eigen::Index j = 0; j < chains.cols(); ++j) {
+    for (Eigen::Index i = 0; i < chains.rows(); ++i) {
+      if (!std::isfinite(chains(i, j))) {
+        fail(what, ": ", entry("chains", i, j, chains(i, j)), "; expected a finite value");
+      }
+    }
+  }
+}
+
+// Both halves of every chain; the middle draw of an odd number is left out.
+inline Eigen::MatrixXd halves_of(const Eigen::MatrixXd& chains) {
+  const Eigen::Index half = chains.rows() / 2;
+  Eigen::MatrixXd result(half, 2 * chains.cols());
+  result << chains.topRows(half), chains.bottomRows(half);
+  return result;
+}
+
+// Ranks over all chains, of equal draws their mean, as normal scores (Blom 1958).
+inline Eigen::MatrixXd normal_scores(const Eigen::MatrixXd& chains) {
+  const Eigen::Index size = chains.size();
+  std::vector<Eigen::Index> order(static_cast<std::size_t>(size));
+  std::iota(order.begin(), order.end(), Eigen::Index(0));
+  const double* draws = chains.data();
+  std::sort(order.begin(), order.end(),
+            [&](Eigen::Index a, Eigen::Index b) { return draws[a] < draws[b]; });
+  Eigen::MatrixXd result(chains.rows(), chains.cols());
+  for (std::size_t first = 0, last = 0; first < order.size(); first = last) {
+    while (last < order.size() && draws[order[last]] == draws[order[first]]) ++last;
+    const double rank = static_cast<double>(first + last + 1) / 2;
+    const double score =
+        -normal_upper_quantile((rank - 0.375) / (static_cast<double>(size) + 0.25));
+    for (std::size_t k = first; k < last; ++k) result.data()[order[k]] = score;
+  }
+  return result;
+}
+
+// The p-quantile by linear interpolation of the order statistics.
+inline double quantile_of(const Eigen::MatrixXd& draws, double p) {
+  std::vector<double> sorted(draws.data(), draws.data() + draws.size());
+  const double place = p * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::ptrdiff_t>(place);
+  std::nth_element(sorted.begin(), sorted.begin() + below, sorted.end());
+  const double low = sorted[static_cast<std::size_t>(below)];
+  if (static_cast<std::size_t>(below) + 1 == sorted.size()) return low;
+  const double high = *std::min_element(sorted.begin() + below + 1, sorted.end());
+  return low + (place - static_cast<double>(below)) * (high - low);
+}
+
+inline bool is_constant(const Eigen::MatrixXd& chains) {
+  return (chains.array() == chains(0, 0)).all();
+}
+
+// The variance of n - 1 degrees of freedom.
+inline double variance_of(const Eigen::VectorXd& x) {
+  return (x.array() - x.mean()).square().sum() / static_cast<double>(x.size() - 1);
+}
+
+// Between and within variance, no halves taken.
+inline double plain_r_hat(const Eigen::MatrixXd& chains) {
+  const auto n = static_cast<double>(chains.rows());
+  double within = 0;
+  for (Eigen::Index j = 0; j < chains.cols(); ++j) within += variance_of(chains.col(j));
+  within /= static_cast<double>(chains.cols());
+  const Eigen::VectorXd means = chains.colwise().mean().transpose();
+  return std::sqrt(variance_of(means) / within + (n - 1) / n);
+}
+
+// Draws over the integrated autocorrelation time by Geyer's initial monotone sequence (Geyer 1992),
+// with the autocorrelations of all chains together.
+inline double plain_effective_size(const Eigen::MatrixXd& chains) {
+  const Eigen::Index n = chains.rows();
+  const auto draws = static_cast<double>(chains.size());
+  if (is_constant(chains)) return draws;
+  const Eigen::RowVectorXd means = chains.colwise().mean();
+  const Eigen::MatrixXd off = chains.rowwise() - means;
+  const auto covariance = [&](Eigen::Index lag) {
+    return off.topRows(n - lag).cwiseProduct(off.bottomRows(n - lag)).sum() / draws;
+  };
+  const double within = covariance(0) * static_cast<double>(n) / static_cast<double>(n - 1);
+  double total = covariance(0);
+  if (chains.cols() > 1) total += variance_of(means.transpose());
+  const auto correlation = [&](Eigen::Index lag) { return 1 - (within - covariance(lag)) / total; };
+  // Sums of two neighbors are positive and fall, for any reversible chain.
+  double even = 1, odd = correlation(1);
+  double sum = even + odd, least = even + odd;
+  Eigen::Index lag = 0;
+  double last = even;
+  while (lag < n - 5 && even + odd > 0) {
+    lag += 2;
+    even = correlation(lag);
+    odd = correlation(lag + 1);
+    last = even > 0 ? even : 0;
+    if (!(even + odd >= 0)) break;
+    if (lag < n - 5) {
+      least = (std::min)(least, even + odd);
+      sum += least;
+    }
+  }
+  // The even one of the pair that ended the sum counts alone.
+  const double time = -1 + 2 * sum + last;
+  return draws / (std::max)(time, 1 / std::log10(draws));
+}
+
+}  // namespace detail
+
+/// How many independent draws the mean of the chains is worth.
+///
+/// **Math** draws / tau, tau the integrated autocorrelation time by Geyer's initial monotone
+/// sequence over halves of the chains: chains that disagree are worth little. Where they alternate,
+/// it is more than there are draws.
+///
+/// **Shapes** one chain of a number per column, at least 8 draws each.
+///
+/// **Errors** std::invalid_argument for fewer draws, and for one that is not finite.
+///
+/// **Cost** O(draws tau).
+///
+/// **Example** docs/snippets/uncertainty.cpp
+inline double effective_sample_size(const Eigen::MatrixXd& chains) {
+  detail::require_chains("effective_sample_size", chains);
+  return detail::plain_effective_size(detail::halves_of(chains));
+}
+
+/// The same of the normal scores of the draws: how well the bulk of the distribution is known,
+/// also where it has no variance.
+inline double bulk_effective_sample_size(const Eigen::MatrixXd& chains) {
+  detail::require_chains("bulk_effective_sample_size", chains);
+  return detail::plain_effective_size(detail::normal_scores(detail::halves_of(chains)));
+}
+
+/// The smaller one of the effective sample sizes of the 5 % and the 95 % quantile.
+inline double tail_effective_sample_size(const Eigen::MatrixXd& chains) {
+  detail::require_chains("tail_effective_sample_size", chains);
+  const auto below = [&](double p) {
+    const double cut = detail::quantile_of(chains, p);
+    const Eigen::MatrixXd is_below = (chains.array() <= cut).cast<double>().matrix();
+    return detail::plain_effective_size(detail::halves_of(is_below));
+  };
+  return (std::min)(below(0.05), below(0.95));
+}
+
+/// Whether chains, and both halves of each, have the same distribution: 1 where they do; from 1.01
+/// on they have not mixed.
+///
+/// **Math** rank-normalized split R-hat, the larger one of that of the draws and of their distances
+/// from the median. 1 for draws that are all equal.
+///
+/// **Errors** as of `effective_sample_size`.
+inline double r_hat(const Eigen::MatrixXd& chains) {
+  detail::require_chains("r_hat", chains);
+  if (detail::is_constant(chains)) return 1;
+  const auto scored = [](const Eigen::MatrixXd& draws) {
+    return detail::plain_r_hat(detail::normal_scores(detail::halves_of(draws)));
+  };
+  const double median = detail::quantile_of(chains, 0.5);
+  const Eigen::MatrixXd folded = (chains.array() - median).abs().matrix();
+  return (std::max)(scored(chains), detail::is_constant(folded) ? 1 : scored(folded));
+}
+
+/// The standard error of the mean of the chains: the standard deviation over the root of the
+/// effective sample size.
+inline double monte_carlo_error(const Eigen::MatrixXd& chains) {
+  detail::require_chains("monte_carlo_error", chains);
+  return std::sqrt(detail::variance_of(chains.reshaped()) / effective_sample_size(chains));
+}
+
+}  // namespace scorematch

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: MIT
+//
+// How sure a fit is: the covariance of its parameters over samples like these, and of what follows
+// from them.
+#pragma once
+
+#include <scorematch/core/concepts.hpp>
+#include <scorematch/core/require.hpp>
+#include <scorematch/core/scalar.hpp>
+#include <scorematch/core/status.hpp>
+#include <scorematch/data/moments.hpp>
+#include <scorematch/data/samples.hpp>
+#include <scorematch/derivative/dual.hpp>
+#include <scorematch/derivative/functions.hpp>
+#include <scorematch/family/gaussian_family.hpp>
+#include <scorematch/fit/result.hpp>
+#include <scorematch/inference/estimate.hpp>
+#include <scorematch/inference/explain.hpp>
+#include <scorematch/inference/hessian.hpp>
+#include <scorematch/inference/long_run.hpp>
+#include <scorematch/loss/gaussian/gaussian_hessian.hpp>
+
+#include <Eigen/Cholesky>
+#include <Eigen/Core>
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace scorematch {
+
+namespace detail {
+
+// The variable k of a pass over parameters `first` on, the others constant.
+inline constexpr int quantity_width = 8;
+template <Real Scalar>
+using QuantityNumbers = Eigen::Matrix<Dual<Scalar, quantity_width>, Eigen::Dynamic, 1>;
+
+template <class Value>
+Eigen::Index size_of_quantity(const Value& value) {
+  if constexpr (requires { value.size(); }) {
+    return value.size();
+  } else {
+    return 1;
+  }
+}
+
+template <class Value>
+decltype(auto) entry_of_quantity(const Value& value, [[maybe_unused]] Eigen::Index i) {
+  if constexpr (requires { value.size(); }) {
+    return value(i);
+  } else {
+    return (value);
+  }
+}
+
+}  // namespace detail
+
+/// A function of the parameters, written once for all numbers: `quantity(theta)` with theta a
+/// column of Scalar or of `Dual` numbers returns a number of their kind, or a column of them. Where
+/// it says `scale`, an `IntervalScale`, its intervals are made on that scale.
+///
+/// **Example** `[](const auto& theta) { using std::exp; return exp(theta(0)); }`; `correlations`.
+template <class Q, class Scalar>
+concept Quantity =
+    requires(const Q& quantity, const detail::QuantityNumbers<Scalar>& theta) { quantity(theta); };
+
+/// How sure the parameters of a fit are, as `uncertainty` finds it.
+///
+/// **Math** with l the loss of one sample, H the mean of its second derivatives at the estimate and
+/// V the covariance of its gradients, the estimate is nearly normal about the true parameters, or
+/// about those of the nearest density of the family, with covariance H^-1 V H^-1 / n (Godambe 1960;
+/// Huber 1967; White 1982: the sandwich). V is larger where samples depend on each other.
+template <Real Scalar_>
+struct Uncertainty {
+  using Scalar = Scalar_;
+  using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+  using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+
+  Vector parameters;   ///< theta, K
+  Scalar loss;         ///< at theta
+  double count;        ///< n
+  Matrix hessian;      ///< H, K x K
+  Matrix variability;  ///< V, K x K
+  Matrix covariance;   ///< of theta: H^-1 V H^-1 / n
+  /// V is that of samples of the fitted density itself, not of those that were seen: right only if
+  /// the family holds the true one.
+  bool from_model = false;
+
+  /// theta itself, with its errors.
+  Estimate<Scalar> estimate() const { return {parameters, covariance, IntervalScale::itself}; }
+  Vector standard_errors() const { return estimate().standard_errors(); }
+  /// As of `Estimate::interval`.
+  Interval<Scalar> interval(double level = 0.95) const { return estimate().interval(level); }
+
+  /// Any function of theta, by the delta method.
+  ///
+  /// **Math** covariance D C D^T, with D the derivative of the quantity and C the covariance of
+  /// theta.
+  ///
+  /// **Errors** std::invalid_argument where the quantity or its derivative is not finite.
+  ///
+  /// **Cost** K / 8 evaluations on dual numbers, and O(m K^2) for m numbers.
+  template <Quantity<Scalar> Q>
+  Estimate<Scalar> of(const Q& quantity) const {
+    using Number = Dual<Scalar, detail::quantity_width>;
+    detail::QuantityNumbers<Scalar> theta(parameters.size());
+    for (Eigen::Index k = 0; k < theta.size(); ++k) theta(k) = Number(parameters(k));
+    Vector values;
+    Matrix slopes;
+    for (Eigen::Index first = 0; first < theta.size(); first += detail::quantity_width) {
+      const Eigen::Index size =
+          (std::min)(Eigen::Index(detail::quantity_width), theta.size() - first);
+      for (Eigen::Index k = 0; k < size; ++k) {
+        theta(first + k) = Number::variable(parameters(first + k), static_cast<int>(k));
+      }
+      const auto value = quantity(std::as_const(theta));
+      const Eigen::Index m = detail::size_of_quantity(value);
+      if (first == 0) {
+        values.resize(m);
+        slopes.resize(m, theta.size());
+      }
+      for (Eigen::Index i = 0; i < m; ++i) {
+        const Number at(detail::entry_of_quantity(value, i));
+        values(i) = at.value;
+        for (Eigen::Index k = 0; k < size; ++k) {
+          slopes(i, first + k) = at.gradient[static_cast<std::size_t>(k)];
+        }
+      }
+      for (Eigen::Index k = 0; k < size; ++k) theta(first + k) = Number(parameters(first + k));
+    }
+    for (Eigen::Index i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values(i)) || !slopes.row(i).allFinite()) {
+        detail::fail("Uncertainty::of: entry ", i, " of the quantity is ", values(i),
+                     ", or its derivative is not finite; expected finite numbers");
+      }
+    }
+    IntervalScale scale = IntervalScale::itself;
+    if constexpr (requires { Q::scale; }) scale = Q::scale;
+    return {values, slopes * covariance * slopes.transpose(), scale};
+  }
+
+  /// tr(H^-1 V): n times what the loss of the fit on its own samples is too small by on average.
+  /// For the likelihood of a family that holds the true density it is K.
+  Scalar optimism() const { return Eigen::LLT<Matrix>(hessian).solve(variability).trace(); }
+
+  /// n J + tr(H^-1 V): an estimate of n times the loss on samples that were not seen; the model
+  /// with the smallest one is to be preferred (score matching information criterion: Matsuda,
+  /// Uehara and Hyvarinen 2021). In the unit of the loss, to be compared between fits of one loss
+  /// to the same samples.
+  Scalar information_criterion() const { return static_cast<Scalar>(count) * loss + optimism(); }
+};
+
+namespace detail {
+
+inline void require_converged(Status status) {
+  if (status != Status::converged) {
+    fail("uncertainty: the fit ended as ", std::string(to_string(status)),
+         "; expected one that has converged. ", std::string(explain(status)));
+  }
+}
+
+// The inverse of H, or a sentence that names what the samples do not determine. Of an `exact` H all
+// digits are known, of differences ten.
+template <class F, Real Scalar>
+DynamicMatrix<Scalar> inverse_hessian(const F& family, const DynamicMatrix<Scalar>& hessian,
+                                      bool exact) {
+  using std::sqrt;
+  const Eigen::Index n = hessian.rows();
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> unit(n);
+  for (Eigen::Index k = 0; k < n; ++k) {
+    unit(k) = hessian(k, k) > 0 ? Scalar(1) / sqrt(hessian(k, k)) : Scalar(0);
+  }
+  const DynamicMatrix<Scalar> scaled = unit.asDiagonal() * hessian * unit.asDiagonal();
+  const Eigen::LLT<DynamicMatrix<Scalar>> root(scaled);
+  const Scalar epsilon = std::numeric_limits<Scalar>::epsilon();
+  const Scalar negligible = Scalar(16) * (exact ? static_cast<Scalar>(n) * epsilon : sqrt(epsilon));
+  bool regular = scaled.allFinite() && root.info() == Eigen::Success;
+  for (Eigen::Index k = 0; regular && k < n; ++k) {
+    const Scalar pivot = root.matrixLLT()(k, k);
+    regular = unit(k) > 0 && pivot * pivot > negligible;
+  }
+  if (!regular) {
+    std::string which;
+    if (hessian.allFinite()) {
+      const auto open = touched(scaled_null_space<Scalar>(scaled, negligible), Scalar(1e-3));
+      if (!open.empty()) {
+        which = " along some direction of " +
+                list_of(open, [&](Eigen::Index k) { return parameter_name(family, k); });
+      }
+    }
+    fail("uncertainty: the loss does not curve upward at the fit", which,
+         ": the samples do not determine all parameters, or it is no minimum");
+  }
+  return unit.asDiagonal() * root.solve(DynamicMatrix<Scalar>(unit.asDiagonal()));
+}
+
+template <Real Scalar>
+DynamicMatrix<Scalar> symmetric(const DynamicMatrix<Scalar>& matrix) {
+  return (matrix + matrix.transpose()) / 2;
+}
+
+// The gradients of the loss of one sample at theta, and how much they and the losses scatter.
+template <class F, class L, class X>
+class PointGradients {
+ public:
+  using Scalar = typename F::Scalar;
+  using Matrix = DynamicMatrix<Scalar>;
+  using Parameters = typename F::Parameters;
+
+  PointGradients(const F& family, const L& loss, const X& samples, const Parameters& theta)
+      : point_(loss.point(family)), samples_(samples), theta_(theta), gradient_(theta) {}
+
+  // Of samples first, ..., first + count - 1, one per column.
+  Matrix columns(Eigen::Index first, Eigen::Index count) {
+    Matrix result(theta_.size(), count);
+    for (Eigen::Index j = 0; j < count; ++j) {
+      const Eigen::Matrix<Scalar, F::Dim, 1> x = samples_.col(first + j);
+      losses_.add(Eigen::Matrix<Scalar, 1, 1>(point_(x, theta_, gradient_)));
+      if (!gradient_.allFinite()) {
+        fail("uncertainty: the loss of sample ", first + j,
+             " or its gradient is not finite at the fit");
+      }
+      result.col(j) = gradient_;
+    }
+    return result;
+  }
+
+  // The variance of the losses seen.
+  Scalar spread() const { return losses_.covariance()(0, 0); }
+
+ private:
+  std::remove_cvref_t<decltype(std::declval<const L&>().point(std::declval<const F&>()))> point_;
+  const X& samples_;
+  const Parameters& theta_;
+  Parameters gradient_;
+  Moments<Scalar, 1> losses_{};
+};
+
+template <class Obj, class Parameters, class Steps>
+auto hessian_at(Obj& objective, const Parameters& theta, const Steps& steps) {
+  if constexpr (HasHessian<Obj, Parameters>) {
+    return DynamicMatrix<typename Parameters::Scalar>(objective.hessian(theta));
+  } else {
+    return differenced_hessian(objective, theta, steps());
+  }
+}
+
+}  // namespace detail
+
+/// How sure a fit to these samples is: the sandwich covariance of its parameters.
+///
+/// **Math** that of `Uncertainty`. H is exact for Gaussians and exponential families, elsewhere of
+/// central differences of the gradient, to about ten digits. V is what `dependence` makes of the
+/// gradients of the loss of each sample, in the order of the samples: `Independent`, or for chains
+/// `BatchMeans`, `OverlappingBatchMeans` or `NeweyWest`.
+///
+/// **Shapes** samples Dim x n, the same as those of the fit; K parameters, n > K.
+///
+/// **Loss** one with a `point`: score matching, generalized score matching and the likelihood. Not
+/// a penalized one, whose estimate is biased by its penalty.
+///
+/// **Errors** std::invalid_argument for a fit that has not converged, for samples of another
+/// dimension or not finite, for no more samples than parameters, where the loss does not curve at
+/// the fit (with the parameters that are not determined), and those of `dependence`.
+///
+/// **Cost** n gradients of the loss of one sample, each of K / 8 passes over dual numbers, and
+/// O(n K^2). **Allocation** O(K^2); for chains also K x n.
+///
+/// **Example** docs/snippets/uncertainty.cpp
+template <Family F, LossFor<F> L, SamplesOf<typename F::Scalar, F::Dim> X,
+          LongRunCovariance<typename F::Scalar> Dependence = Independent>
+  requires Real<typename F::Scalar> && HasPoint<L, F>
+Uncertainty<typename F::Scalar> uncertainty(const Fit<F>& fit, const F& family, const L& loss,
+                                            const X& samples, const Dependence& dependence = {}) {
+  using Scalar = typename F::Scalar;
+  using Parameters = typename F::Parameters;
+  using Matrix = detail::DynamicMatrix<Scalar>;
+  detail::require_converged(fit.status);
+  detail::require_rows(samples, family.dimension());
+  const Eigen::Matrix<Scalar, F::Dim, Eigen::Dynamic> own = samples;
+  detail::require_finite(own);
+  const Parameters& theta = fit.parameters;
+  const Eigen::Index n = own.cols();
+  if (n <= theta.size()) {
+    detail::fail("uncertainty: ", n, " samples for ", theta.size(),
+                 " parameters; expected more samples than parameters");
+  }
+  detail::PointGradients points(family, loss, own, theta);
+  Matrix variability;
+  if constexpr (std::same_as<Dependence, Independent>) {
+    constexpr Eigen::Index block = 256;
+    Moments<Scalar> gradients(theta.size());
+    for (Eigen::Index first = 0; first < n; first += block) {
+      gradients.add(points.columns(first, (std::min)(block, n - first)));
+    }
+    variability = gradients.covariance();
+  } else {
+    const Matrix series = points.columns(0, n);
+    variability = dependence.template long_run<Scalar>(series);
+  }
+  auto summary = loss.summary(family);
+  summary.add(own);
+  auto objective = loss.objective(family, std::move(summary));
+  Parameters gradient = theta;
+  const Scalar value = objective(theta, gradient);
+  // Over such a step a parameter changes the losses by a thousandth of what they differ by.
+  const auto steps = [&] {
+    Parameters result = Parameters::Ones(theta.size());
+    for (Eigen::Index k = 0; k < theta.size(); ++k) {
+      const Scalar unit = std::sqrt(points.spread() / variability(k, k));
+      result(k) = Scalar(1e-3) * (unit > 0 && std::isfinite(unit) ? unit : Scalar(1));
+    }
+    return result;
+  };
+  constexpr bool exact = HasHessian<ObjectiveOf<L, F>, Parameters>;
+  Matrix hessian = detail::hessian_at(objective, theta, steps);
+  const Matrix inverse = detail::inverse_hessian<F, Scalar>(family, hessian, exact);
+  const Matrix covariance = inverse * variability * inverse / static_cast<Scalar>(n);
+  return {.parameters = theta,
+          .loss = value,
+          .count = static_cast<double>(n),
+          .hessian = std::move(hessian),
+          .variability = std::move(variability),
+          .covariance = detail::symmetric<Scalar>(covariance)};
+}
+
+/// The same from moments, which have forgotten the samples: with V of the fitted Gaussian itself
+/// (`from_model`). Right where the samples are independent and normal; else use the samples.
+///
+/// **Math** the inverse of Fisher's information over n: the score matching estimate of a full
+/// Gaussian is that of maximum likelihood.
+///
+/// **Errors** as above.
+///
+/// **Cost** O(K^3).
+template <GaussianModel F, LossFor<F> L>
+  requires Real<typename F::Scalar> && HasPoint<L, F>
+Uncertainty<typename F::Scalar> uncertainty(const Fit<F>& fit, const F& family, const L& loss,
+                                            const Moments<typename F::Scalar, F::Dim>& moments) {
+  using Scalar = typename F::Scalar;
+  using Matrix = detail::DynamicMatrix<Scalar>;
+  using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+  detail::require_converged(fit.status);
+  auto objective = loss.objective(family, moments);
+  const typename F::Parameters& theta = fit.parameters;
+  if (moments.count() <= static_cast<double>(theta.size())) {
+    detail::fail("uncertainty: ", moments.count(), " samples for ", theta.size(),
+                 " parameters; expected more samples than parameters");
+  }
+  typename F::Matrix lower = F::Matrix::Zero(family.dimension(), family.dimension());
+  family.unpack_cholesky(theta, lower);
+  const Matrix root = lower;
+  const Matrix information = detail::gaussian_hessian<Scalar>(root, Vector::Zero(root.rows()), root,
+                                                              detail::GaussianLoss::likelihood);
+  const Matrix hessian = objective.hessian(theta);
+  const Matrix inverse = detail::inverse_hessian<F, Scalar>(family, information, true);
+  return {.parameters = theta,
+          .loss = fit.loss,
+          .count = static_cast<double>(moments.count()),
+          .hessian = hessian,
+          .variability = detail::symmetric<Scalar>(hessian * inverse * hessian),
+          .covariance = inverse / static_cast<Scalar>(moments.count()),
+          .from_model = true};
+}
+
+}  // namespace scorematch
