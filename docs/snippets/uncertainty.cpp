@@ -49,6 +49,23 @@ void errors_of_a_gaussian() {
   expect(std::abs(ratio.values(0) - std::sqrt(2.0)) < 4 * ratio.standard_errors()(0), "ratio");
 }
 
+void bootstrap_of_a_skewed_number() {
+  std::mt19937_64 rng(3);
+  std::exponential_distribution<double> exponential;
+  Eigen::RowVectorXd samples(40);
+  for (double& x : samples) x = exponential(rng);
+
+  const sm::GaussianFamily<double, 1> family;
+  const auto boot =
+      sm::bootstrap(family, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, samples, sm::DrawSamples{},
+                    {.replicates = 10000, .seed = 1, .threads = 0});
+  const auto variance = boot.of(sm::covariances(family));
+  std::cout << "variance " << variance.values << ", error " << variance.standard_errors()
+            << ", BCa from " << variance.bca().lower << " to " << variance.bca().upper << '\n';
+  expect(variance.bca().lower(0) < 1 && 1 < variance.bca().upper(0), "bootstrap");
+  expect(boot.failed == 0, "bootstrap, failed");
+}
+
 // A Metropolis chain of exp(-x^4 / 4 + x^2): steps of up to 1, of which many are refused.
 Eigen::RowVectorXd chain(Eigen::Index n, std::uint64_t seed) {
   std::mt19937_64 rng(seed);
@@ -168,6 +185,7 @@ void write_picture(const std::string& directory) {
 
 int main(int argc, char** argv) {
   errors_of_a_gaussian();
+  bootstrap_of_a_skewed_number();
   errors_of_a_chain();
   has_it_mixed();
   which_couple();

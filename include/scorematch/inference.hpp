@@ -3,6 +3,7 @@
 // What a fit is worth.
 #pragma once
 
+#include <scorematch/inference/bootstrap.hpp>
 #include <scorematch/inference/chains.hpp>
 #include <scorematch/inference/divergence.hpp>
 #include <scorematch/inference/estimate.hpp>

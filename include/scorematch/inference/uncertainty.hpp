@@ -59,6 +59,38 @@ decltype(auto) entry_of_quantity(const Value& value, [[maybe_unused]] Eigen::Ind
   }
 }
 
+// The derivative of a quantity at `at`, m x K, and its values.
+template <Real Scalar, class Q>
+DynamicMatrix<Scalar> derivative_of_quantity(
+    const Q& quantity, const Eigen::Matrix<Scalar, Eigen::Dynamic, 1>& at,
+    Eigen::Matrix<Scalar, Eigen::Dynamic, 1>* values = nullptr) {
+  using Number = Dual<Scalar, quantity_width>;
+  QuantityNumbers<Scalar> theta(at.size());
+  for (Eigen::Index k = 0; k < theta.size(); ++k) theta(k) = Number(at(k));
+  DynamicMatrix<Scalar> slopes;
+  for (Eigen::Index first = 0; first < theta.size(); first += quantity_width) {
+    const Eigen::Index size = (std::min)(Eigen::Index(quantity_width), theta.size() - first);
+    for (Eigen::Index k = 0; k < size; ++k) {
+      theta(first + k) = Number::variable(at(first + k), static_cast<int>(k));
+    }
+    const auto value = quantity(std::as_const(theta));
+    const Eigen::Index m = size_of_quantity(value);
+    if (first == 0) {
+      slopes.resize(m, theta.size());
+      if (values != nullptr) values->resize(m);
+    }
+    for (Eigen::Index i = 0; i < m; ++i) {
+      const Number entry(entry_of_quantity(value, i));
+      if (values != nullptr) (*values)(i) = entry.value;
+      for (Eigen::Index k = 0; k < size; ++k) {
+        slopes(i, first + k) = entry.gradient[static_cast<std::size_t>(k)];
+      }
+    }
+    for (Eigen::Index k = 0; k < size; ++k) theta(first + k) = Number(at(first + k));
+  }
+  return slopes;
+}
+
 }  // namespace detail
 
 /// A function of the parameters, written once for all numbers: `quantity(theta)` with theta a
@@ -108,32 +140,8 @@ struct Uncertainty {
   /// **Cost** K / 8 evaluations on dual numbers, and O(m K^2) for m numbers.
   template <Quantity<Scalar> Q>
   Estimate<Scalar> of(const Q& quantity) const {
-    using Number = Dual<Scalar, detail::quantity_width>;
-    detail::QuantityNumbers<Scalar> theta(parameters.size());
-    for (Eigen::Index k = 0; k < theta.size(); ++k) theta(k) = Number(parameters(k));
     Vector values;
-    Matrix slopes;
-    for (Eigen::Index first = 0; first < theta.size(); first += detail::quantity_width) {
-      const Eigen::Index size =
-          (std::min)(Eigen::Index(detail::quantity_width), theta.size() - first);
-      for (Eigen::Index k = 0; k < size; ++k) {
-        theta(first + k) = Number::variable(parameters(first + k), static_cast<int>(k));
-      }
-      const auto value = quantity(std::as_const(theta));
-      const Eigen::Index m = detail::size_of_quantity(value);
-      if (first == 0) {
-        values.resize(m);
-        slopes.resize(m, theta.size());
-      }
-      for (Eigen::Index i = 0; i < m; ++i) {
-        const Number at(detail::entry_of_quantity(value, i));
-        values(i) = at.value;
-        for (Eigen::Index k = 0; k < size; ++k) {
-          slopes(i, first + k) = at.gradient[static_cast<std::size_t>(k)];
-        }
-      }
-      for (Eigen::Index k = 0; k < size; ++k) theta(first + k) = Number(parameters(first + k));
-    }
+    const Matrix slopes = detail::derivative_of_quantity<Scalar>(quantity, parameters, &values);
     for (Eigen::Index i = 0; i < values.size(); ++i) {
       if (!std::isfinite(values(i)) || !slopes.row(i).allFinite()) {
         detail::fail("Uncertainty::of: entry ", i, " of the quantity is ", values(i),
