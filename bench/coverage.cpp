@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -38,7 +39,9 @@ class Coverage {
   explicit Coverage(std::string name) : name_(std::move(name)) {}
 
   void see(const sm::Estimate<double>& estimate, const VectorXd& truth) {
-    const auto within = estimate.interval(0.95);
+    see(estimate.interval(0.95), truth);
+  }
+  void see(const sm::Interval<double>& within, const VectorXd& truth) {
     for (Index i = 0; i < truth.size(); ++i) {
       ++seen_;
       if (within.lower(i) <= truth(i) && truth(i) <= within.upper(i)) ++held_;
@@ -89,6 +92,21 @@ void gaussian(Index n) {
         });
     sandwich.print();
     model.print();
+    if (n > 100) return;
+    // Replicates cost more than all else, and are for few samples.
+    Coverage percentile(std::string(name) + ", bootstrap, percentile");
+    Coverage bca(std::string(name) + ", bootstrap, BCa");
+    for (Index k = 0; k < fits; ++k) {
+      Rng rng(static_cast<std::uint64_t>(k));
+      const auto boot =
+          sm::bootstrap(family, loss, sm::ClosedForm{}, truth.sample(n, rng), sm::DrawSamples{},
+                        {.seed = static_cast<std::uint64_t>(k + 1), .threads = 0})
+              .of(quantity);
+      percentile.see(boot.percentile(), expected);
+      bca.see(boot.bca(), expected);
+    }
+    percentile.print();
+    bca.print();
   };
   check("mean", sm::means(family));
   check("covariance", sm::covariances(family));
@@ -148,6 +166,25 @@ void energy(Index n) {
            sandwich.see(sure.estimate(), Eigen::Vector2d(1, -1));
          });
   sandwich.print();
+  if (n > 100) return;
+  // The same density by its statistics, whose fits need no walk.
+  const auto statistics = [](const auto& x) {
+    const auto square = x(0) * x(0);
+    return Eigen::Matrix<std::remove_cvref_t<decltype(square)>, 2, 1>(-square * square, -square);
+  };
+  const sm::ExponentialFamily<double, 1, 2, decltype(statistics)> exponential{statistics};
+  Coverage percentile("a and b, bootstrap, percentile"), bca("a and b, bootstrap, BCa");
+  for (Index k = 0; k < fits; ++k) {
+    Rng rng(static_cast<std::uint64_t>(k));
+    const auto boot =
+        sm::bootstrap(exponential, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, draw(rng),
+                      sm::DrawSamples{}, {.seed = static_cast<std::uint64_t>(k + 1), .threads = 0})
+            .parameters();
+    percentile.see(boot.percentile(), Eigen::Vector2d(1, -1));
+    bca.see(boot.bca(), Eigen::Vector2d(1, -1));
+  }
+  percentile.print();
+  bca.print();
 }
 
 void truncated(Index n) {

@@ -38,6 +38,8 @@ or blanks, with or without a header; without FILE, the marks of 88 students.
                        or lbfgs
   --learning-rate R    of gradient-descent, momentum and adam
   --iterations N       at most
+  --errors yes         standard errors too: for score-matching and likelihood without a ridge, of
+                       independent rows
   --help               this text
 
 Exit status: 0 converged, 1 not (the output says why), 2 wrong input.
@@ -50,6 +52,7 @@ struct Options {
   std::string loss = "score-matching";
   std::string optimizer;
   double sigma = 0;
+  bool errors = false;
   double ridge = 0;
   double learning_rate = 1e-2;
   long iterations = 20000;
@@ -74,6 +77,9 @@ Options parse(int argc, char** argv) {
       options.sigma = positive(option, value);
     } else if (option == "--ridge") {
       options.ridge = positive(option, value);
+    } else if (option == "--errors") {
+      if (value != "yes" && value != "no") refuse(option, value, "yes or no");
+      options.errors = value == "yes";
     } else if (option == "--learning-rate") {
       options.learning_rate = positive(option, value);
     } else if (option == "--iterations") {
@@ -92,6 +98,11 @@ Options parse(int argc, char** argv) {
   }
   if (options.loss == "generalized" && options.ridge > 0) {
     throw std::invalid_argument("--ridge is for the other losses, not for --loss generalized");
+  }
+  const bool known = options.loss == "score-matching" || options.loss == "likelihood";
+  if (options.errors && (!known || options.ridge > 0)) {
+    throw std::invalid_argument(
+        "--errors is for --loss score-matching and likelihood, without --ridge");
   }
   return options;
 }
@@ -152,6 +163,33 @@ bool report(const Options& options, const sm::Fit<Family>& fitted) {
   return fitted.status != sm::Status::unbounded && fitted.status != sm::Status::diverged;
 }
 
+// Numbers on and below the diagonal, or below alone, row by row, as a matrix.
+Eigen::MatrixXd symmetric(const Eigen::VectorXd& entries, Eigen::Index d, bool with_diagonal) {
+  Eigen::MatrixXd matrix = Eigen::MatrixXd::Zero(d, d);
+  for (Eigen::Index i = 0, k = 0; i < d; ++i) {
+    for (Eigen::Index j = 0; j < i + (with_diagonal ? 1 : 0); ++j) {
+      matrix(i, j) = matrix(j, i) = entries(k++);
+    }
+  }
+  return matrix;
+}
+
+// Both losses have one estimate, which is that of the closed form, and one error.
+void print_errors(const std::vector<std::string>& names, const sm::GaussianFamily<double>& family,
+                  const sm::Fit<sm::GaussianFamily<double>>& exact,
+                  const Eigen::MatrixXd& samples) {
+  const Eigen::Index d = samples.rows();
+  const auto sure = sm::uncertainty(exact, family, sm::ScoreMatchingLoss{}, samples);
+  const auto errors = [&](const auto& quantity) { return sure.of(quantity).standard_errors(); };
+  print("standard errors of the mean", names, errors(sm::means(family)));
+  print("standard errors of the covariance", names,
+        symmetric(errors(sm::covariances(family)), d, true));
+  print("standard errors of the correlations", names,
+        symmetric(errors(sm::correlations(family)), d, false));
+  print("standard errors of the partial correlations", names,
+        symmetric(errors(sm::partial_correlations(family)), d, false));
+}
+
 // Samples with the same mean, and a multiple of the identity added to the covariance: all that a
 // Gaussian loss sees of them. mean +- sqrt(d) L_j have it, for the columns of a Cholesky factor L.
 Eigen::MatrixXd with_ridge(const sm::Moments<double>& moments, double ridge) {
@@ -194,6 +232,7 @@ int fit_gaussian(const Options& options, const std::vector<std::string>& names,
     for (double& s : scale) s = s > 0 ? s : 1;
     std::printf("standardized for the optimizer\n");
   }
+  const Eigen::MatrixXd given = options.errors ? samples : Eigen::MatrixXd();
   samples = scale.cwiseInverse().asDiagonal() * (samples.colwise() - center);
 
   const auto fitted = [&] {
@@ -217,6 +256,7 @@ int fit_gaussian(const Options& options, const std::vector<std::string>& names,
   print("covariance", names, covariance);
   print("correlations", names, to_unit_diagonal(covariance));
   print_partial_correlations(names, gaussian.precision());
+  if (options.errors) print_errors(names, family, exact, given);
   return fitted.status == sm::Status::converged ? 0 : 1;
 }
 

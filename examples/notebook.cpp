@@ -9,6 +9,7 @@
 #include <scorematch/scorematch.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -57,6 +58,22 @@ void run(const std::string& directory) {
   std::printf("\nWhat the steps lead to\n");
   const auto exact = sm::fit(family, loss, sm::ClosedForm{}, samples);
   report("closed form of score matching", exact.distribution);
+  const auto sure = sm::uncertainty(exact, family, loss, samples);
+  const auto mean = sure.of(sm::means(family));
+  const auto covariance = sure.of(sm::covariances(family));  // (0, 0), (1, 0), (1, 1)
+  const Eigen::Vector2d mean_errors = mean.standard_errors();
+  const Eigen::Vector3d errors = covariance.standard_errors();
+  std::printf(
+      "its standard errors: mean %s, cov %s\n", text<2>(mean_errors).c_str(),
+      text_rows<2>(Eigen::Matrix2d{{errors(0), errors(1)}, {errors(1), errors(2)}}).c_str());
+  const Eigen::Vector3d off =
+      covariance.values -
+      Eigen::Vector3d(truth.covariance()(0, 0), truth.covariance()(1, 0), truth.covariance()(1, 1));
+  std::printf("the true mean is %.1f and %.1f of them away, the covariance %.1f, %.1f and %.1f\n",
+              std::abs(mean.values(0) - truth.mean()(0)) / mean_errors(0),
+              std::abs(mean.values(1) - truth.mean()(1)) / mean_errors(1),
+              std::abs(off(0)) / errors(0), std::abs(off(1)) / errors(1),
+              std::abs(off(2)) / errors(2));
   const auto likely =
       sm::fit(family, sm::NegativeLogLikelihood{},
               sm::Adam{.learning_rate = 1e-2, .amsgrad = true, .max_iterations = 20000}, samples);

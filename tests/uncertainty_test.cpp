@@ -49,11 +49,12 @@ void check_moments(const Loss& loss, Index d, Rng& rng) {
   const auto fit = sm::fit(family, loss, sm::ClosedForm{}, samples);
   const auto sure = sm::uncertainty(fit, family, loss, samples);
   CHECK(sure.count == double(n));
+  const double freedom = double(n - family.parameter_count());
   const auto mean = sure.of(sm::means(family));
   CHECK(distance(mean.values, samples.rowwise().mean()) < 1e-8);
-  CHECK(distance(mean.covariance, covariance_of(samples) / double(n)) < 1e-7);
+  CHECK(distance(mean.covariance, covariance_of(samples) / freedom) < 1e-7);
   const auto covariance = sure.of(sm::covariances(family));
-  CHECK(distance(covariance.covariance, covariance_of(squares_about_mean(samples)) / double(n)) <
+  CHECK(distance(covariance.covariance, covariance_of(squares_about_mean(samples)) / freedom) <
         1e-7);
   const auto precision = sure.of(sm::precisions(family));
   const MatrixXd inverse = covariance_of(samples).inverse();
@@ -155,10 +156,10 @@ TEST_CASE("an energy by differences has the errors of the Gaussian that it is") 
     REQUIRE(fit.status == sm::Status::converged);
     const auto sure = sm::uncertainty(fit, family, loss, samples);
     const auto first = covariance_of(samples.row(0));
-    CHECK(std::abs(sure.standard_errors()(1) - std::sqrt(first(0, 0) / 300)) <
+    CHECK(std::abs(sure.standard_errors()(1) - std::sqrt(first(0, 0) / 297)) <
           1e-6 * sure.standard_errors()(1));
     const MatrixXd squares = squares_about_mean(samples.row(0));
-    const double expected = std::sqrt(covariance_of(squares)(0, 0) / 300) / first(0, 0);
+    const double expected = std::sqrt(covariance_of(squares)(0, 0) / 297) / first(0, 0);
     CHECK(std::abs(sure.standard_errors()(0) - expected) < 1e-6 * expected);
   }
 }
@@ -180,7 +181,8 @@ TEST_CASE("families of pairs: H is Gamma, and V of the gradients of each sample"
     summary.add(samples);
     const auto objective = loss.objective(family, summary);
     const MatrixXd inverse = MatrixXd(objective.quadratic()).inverse();
-    const MatrixXd expected = inverse * covariance_of(gradients) * inverse / double(samples.cols());
+    const MatrixXd expected = inverse * covariance_of(gradients) * inverse /
+                              double(samples.cols() - fit.parameters.size());
     CHECK(distance(sure.covariance, expected) < 1e-8);
     const auto pairs = sure.of(sm::couplings(family));
     const auto couplings = family.couplings();

@@ -107,7 +107,9 @@ concept Quantity =
 /// **Math** with l the loss of one sample, H the mean of its second derivatives at the estimate and
 /// V the covariance of its gradients, the estimate is nearly normal about the true parameters, or
 /// about those of the nearest density of the family, with covariance H^-1 V H^-1 / n (Godambe 1960;
-/// Huber 1967; White 1982: the sandwich). V is larger where samples depend on each other.
+/// Huber 1967; White 1982: the sandwich). V is larger where samples depend on each other. At the
+/// fit the gradients are smaller than at the truth, by about K / n; n - K in place of n allows for
+/// it (MacKinnon and White 1985).
 template <Real Scalar_>
 struct Uncertainty {
   using Scalar = Scalar_;
@@ -119,7 +121,7 @@ struct Uncertainty {
   double count;        ///< n
   Matrix hessian;      ///< H, K x K
   Matrix variability;  ///< V, K x K
-  Matrix covariance;   ///< of theta: H^-1 V H^-1 / n
+  Matrix covariance;   ///< of theta: H^-1 V H^-1 / (n - K)
   /// V is that of samples of the fitted density itself, not of those that were seen: right only if
   /// the family holds the true one.
   bool from_model = false;
@@ -329,7 +331,7 @@ Uncertainty<typename F::Scalar> uncertainty(const Fit<F>& fit, const F& family, 
   constexpr bool exact = HasHessian<ObjectiveOf<L, F>, Parameters>;
   Matrix hessian = detail::hessian_at(objective, theta, steps);
   const Matrix inverse = detail::inverse_hessian<F, Scalar>(family, hessian, exact);
-  const Matrix covariance = inverse * variability * inverse / static_cast<Scalar>(n);
+  const Matrix covariance = inverse * variability * inverse / static_cast<Scalar>(n - theta.size());
   return {.parameters = theta,
           .loss = value,
           .count = static_cast<double>(n),
