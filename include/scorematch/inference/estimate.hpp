@@ -110,7 +110,8 @@ class Estimate {
     const Eigen::LLT<Matrix> root(correlation);
     const Vector off = inverse.cwiseProduct(values - Vector::Constant(values.size(), null));
     const Scalar statistic = off.dot(root.solve(off));
-    if (root.info() != Eigen::Success || !(statistic >= 0)) {
+    // (A macro of X11 has Eigen's name for 0.)
+    if (int(root.info()) != 0 || !(statistic >= 0)) {
       detail::fail("Estimate::joint_test: the covariance of the ", values.size(),
                    " numbers is singular; expected numbers of which none follows from the others");
     }

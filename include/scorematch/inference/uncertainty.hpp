@@ -190,7 +190,8 @@ DynamicMatrix<Scalar> inverse_hessian(const F& family, const DynamicMatrix<Scala
   const Eigen::LLT<DynamicMatrix<Scalar>> root(scaled);
   const Scalar epsilon = std::numeric_limits<Scalar>::epsilon();
   const Scalar negligible = Scalar(16) * (exact ? static_cast<Scalar>(n) * epsilon : sqrt(epsilon));
-  bool regular = scaled.allFinite() && root.info() == Eigen::Success;
+  // (A macro of X11 has Eigen's name for 0.)
+  bool regular = scaled.allFinite() && int(root.info()) == 0;
   for (Eigen::Index k = 0; regular && k < n; ++k) {
     const Scalar pivot = root.matrixLLT()(k, k);
     regular = unit(k) > 0 && pivot * pivot > negligible;
