@@ -3,6 +3,7 @@
 // Composes family, loss and optimizer.
 #pragma once
 
+#include <scorematch/fit/cross_validate.hpp>
 #include <scorematch/fit/early_stopping.hpp>
 #include <scorematch/fit/estimator.hpp>
 #include <scorematch/fit/fit.hpp>

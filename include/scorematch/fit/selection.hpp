@@ -120,6 +120,31 @@ inline std::vector<Eigen::Index> shuffled(Eigen::Index n, std::uint64_t seed) {
   return order;
 }
 
+inline Eigen::Index fold_count(const CrossValidation& criterion, Eigen::Index samples) {
+  if (criterion.folds < 2 || criterion.folds > samples) {
+    fail("CrossValidation: folds = ", criterion.folds, "; expected 2 to ", samples,
+         ", the number of samples");
+  }
+  return criterion.folds;
+}
+
+// Calls `use(fold, rest, left_out)` with samples for every fold, on several threads.
+template <class X, class Use>
+void for_each_fold(const X& samples, const CrossValidation& criterion, const Use& use) {
+  const Eigen::Index n = samples.cols();
+  const Eigen::Index folds = fold_count(criterion, n);
+  const Eigen::Index threads = thread_count("CrossValidation", criterion.threads);
+  const std::vector<Eigen::Index> order = shuffled(n, criterion.seed);
+  for_each_parallel(folds, threads, [&](Eigen::Index fold) {
+    std::vector<Eigen::Index> rest, held;
+    for (Eigen::Index k = 0; k < n; ++k) {
+      (k % folds == fold ? held : rest).push_back(order[std::size_t(k)]);
+    }
+    with_place("folds", std::size_t(fold),
+               [&] { use(fold, columns_of(samples, rest), columns_of(samples, held)); });
+  });
+}
+
 template <class Path, class X>
 auto objective_of(const Path& path, const X& samples) {
   return penalize(path.loss, path.penalty, path.options.standardize)
@@ -321,36 +346,23 @@ template <class F, class L, class P, class O, class Estimate,
           SamplesOf<typename F::Scalar, F::Dim> X>
 auto select(const Path<F, L, P, O, Estimate>& path, const CrossValidation& criterion,
             const X& samples) {
-  constexpr const char* owner = "CrossValidation";
   detail::require_points(path);
   detail::require_rows(samples, path.family.dimension());
-  const Eigen::Index n = samples.cols();
-  const Eigen::Index folds = criterion.folds;
-  if (folds < 2 || folds > n) {
-    detail::fail(owner, ": folds = ", folds, "; expected 2 to ", n, ", the number of samples");
-  }
-  const Eigen::Index threads = detail::thread_count(owner, criterion.threads);
-  const std::vector<Eigen::Index> order = detail::shuffled(n, criterion.seed);
   const std::size_t points = path.points.size();
   constexpr double infinity = std::numeric_limits<double>::infinity();
+  const Eigen::Index folds = detail::fold_count(criterion, samples.cols());
   Eigen::MatrixXd losses = Eigen::MatrixXd::Constant(Eigen::Index(points), folds, infinity);
-  detail::for_each_parallel(folds, threads, [&](Eigen::Index fold) {
-    std::vector<Eigen::Index> rest, held;
-    for (Eigen::Index k = 0; k < n; ++k) {
-      (k % folds == fold ? held : rest).push_back(order[std::size_t(k)]);
-    }
-    const auto left_out = detail::columns_of(samples, held);
-    detail::with_place("folds", std::size_t(fold), [&] {
-      const auto objective = detail::objective_of(path, detail::columns_of(samples, rest));
-      Eigen::Index k = 0;
-      detail::walk_path(objective, path.optimizer, path.options,
-                        [&](const auto& point, double, auto ended) {
-                          if (ended.status != Status::converged) return false;
-                          losses(k, fold) = static_cast<double>(objective.loss_of(point, left_out));
-                          return ++k < Eigen::Index(points);
-                        });
-    });
-  });
+  detail::for_each_fold(
+      samples, criterion, [&](Eigen::Index fold, const auto& rest, const auto& left_out) {
+        const auto objective = detail::objective_of(path, rest);
+        Eigen::Index k = 0;
+        detail::walk_path(
+            objective, path.optimizer, path.options, [&](const auto& point, double, auto ended) {
+              if (ended.status != Status::converged) return false;
+              losses(k, fold) = static_cast<double>(objective.loss_of(point, left_out));
+              return ++k < Eigen::Index(points);
+            });
+      });
   std::vector<double> scores;
   for (std::size_t k = 0; k < points; ++k) scores.push_back(losses.row(Eigen::Index(k)).mean());
   Eigen::Index index = detail::lowest(scores);
