@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <limits>
 
 namespace {
 
@@ -84,6 +85,16 @@ TEST_CASE("chains: neither order, unit nor offset matters; constants are no chai
   const MatrixXd constant = MatrixXd::Constant(20, 2, 3);
   CHECK(sm::r_hat(constant) == 1);
   CHECK(sm::monte_carlo_error(constant) == 0);
+  MatrixXd middle = MatrixXd::Constant(9, 2, 3);
+  middle(4, 0) = 5;  // in neither half
+  CHECK(sm::r_hat(middle) == 1);
+  const MatrixXd draws = normals<double>(50, 3, rng);
+  for (const double unit : {1e-200, 1e200}) {
+    CHECK(sm::effective_sample_size(unit * draws) ==
+          doctest::Approx(sm::effective_sample_size(draws)));
+    CHECK(sm::monte_carlo_error(unit * draws) / unit ==
+          doctest::Approx(sm::monte_carlo_error(draws)));
+  }
   MatrixXd holed = normals<double>(20, 2, rng);
   holed(3, 1) = not_a_number;
   CHECK(contains(message_of([&] { sm::r_hat(holed); }), "chains(row 3, column 1) = nan"));
@@ -148,6 +159,38 @@ TEST_CASE("long-run covariances by their definitions") {
       }
       CHECK((sm::BatchMeans{.length = b}.long_run<double>(series) - batches).norm() < 1e-12);
     }
+  }
+}
+
+TEST_CASE("memory that neighbors do not show, and chains that have not moved on") {
+  Rng rng(5);
+  constexpr Index n = 40000;
+  // A slow walker below white noise.
+  MatrixXd slow = normals<double>(1, n, rng);
+  for (Index j = 1; j < n; ++j) slow(0, j) += 0.99 * slow(0, j - 1);
+  const MatrixXd noisy = slow + 30 * normals<double>(1, n, rng);
+  const auto check = [&](const auto& policy) {
+    const double of_noise = policy.template long_run<double>(noisy)(0, 0) / (1e4 + 900);
+    CHECK(of_noise > 0.3);
+    CHECK(of_noise < 1.5);
+    for (int trial = 0; trial < 100; ++trial) {
+      MatrixXd walk = normals<double>(1, 200 + 20 * trial, rng);
+      for (Index j = 1; j < walk.cols(); ++j) walk(0, j) += walk(0, j - 1);
+      CHECK(contains(message_of([&] { policy.template long_run<double>(walk); }), "too short"));
+    }
+    // A row that is constant up to rounding is constant.
+    MatrixXd still = normals<double>(2, 1000, rng);
+    still.row(1).setConstant(0.1);
+    CHECK(policy.template long_run<double>(still)(1, 1) == 0);
+  };
+  check(sm::BatchMeans{});
+  check(sm::OverlappingBatchMeans{});
+  check(sm::NeweyWest{});
+  const Index huge = std::numeric_limits<Index>::max();
+  for (const Index length : {huge, huge / 4 + 1, Index(11)}) {
+    const MatrixXd few = normals<double>(1, 40, rng);
+    CHECK(contains(message_of([&] { sm::BatchMeans{length}.long_run<double>(few); }), "too short"));
+    CHECK(contains(message_of([&] { sm::NeweyWest{length}.long_run<double>(few); }), "too short"));
   }
 }
 

@@ -65,6 +65,11 @@ void check_moments(const Loss& loss, Index d, Rng& rng) {
   }
 }
 
+const auto nothing = [](const auto&) {};
+const auto first = [](const auto& theta) { return theta(0); };
+static_assert(sm::Quantity<decltype(first), double>);
+static_assert(!sm::Quantity<decltype(nothing), double>);
+
 }  // namespace
 
 TEST_CASE("a Gaussian's Hessian is the derivative of its gradient") {
@@ -271,6 +276,59 @@ TEST_CASE("samples of a chain: their errors are those of a chain") {
   }
 }
 
+TEST_CASE("neither units nor correlations cost the errors their digits") {
+  Rng rng(11);
+  const auto check = [&](const auto& family, double unit, double r, double tolerance) {
+    using Scalar = typename std::remove_cvref_t<decltype(family)>::Scalar;
+    CAPTURE(unit);
+    CAPTURE(r);
+    MatrixXd x = normals<double>(2, 1000, rng);
+    x.row(1) = r * x.row(0) + std::sqrt(1 - r * r) * x.row(1);
+    x.row(0) *= unit;
+    x.row(1) /= unit;
+    const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic> samples = x.cast<Scalar>();
+    sm::Moments<Scalar> moments(2);
+    moments.add(samples);
+    const auto fit = sm::fit(family, sm::ScoreMatchingLoss{}, sm::ClosedForm{}, samples);
+    REQUIRE(fit.status == sm::Status::converged);
+    const auto sure = sm::uncertainty(fit, family, sm::ScoreMatchingLoss{}, samples);
+    const auto model = sm::uncertainty(fit, family, sm::ScoreMatchingLoss{}, moments);
+    for (Index i = 0; i < 2; ++i) {
+      const double deviation = std::sqrt(double(moments.covariance()(i, i)));
+      const double error = double(sure.of(sm::means(family)).standard_errors()(i));
+      CHECK(std::abs(error / (deviation / std::sqrt(995)) - 1) < tolerance);
+      const double of_model = double(model.of(sm::means(family)).standard_errors()(i));
+      CHECK(std::abs(of_model / (deviation / std::sqrt(1000)) - 1) < tolerance);
+    }
+  };
+  const sm::GaussianFamily<double> family(2);
+  for (const double unit : {1.0, 1e2, 1e4, 1e-7}) check(family, unit, 0.5, 1e-9);
+  for (const double r : {0.99, 0.99999, 0.9999999}) check(family, 1, r, 1e-6);
+  const sm::GaussianFamily<float> single(2);
+  for (const double unit : {1.0, 10.0, 1e3}) check(single, unit, 0.5, 1e-3);
+  check(single, 1, 0.999, 1e-2);
+}
+
+TEST_CASE("a parameter of a small part of an energy has its own step") {
+  Rng rng(12);
+  const auto energy = [](const auto& x, const auto& theta) {
+    using std::exp;
+    return -exp(theta(0)) * x(0) * x(0) / 2.0 - exp(theta(1)) * x(1) * x(1) / 2.0;
+  };
+  for (const double unit : {1.0, 0.03, 0.01, 1e-3}) {
+    CAPTURE(unit);
+    MatrixXd samples = normals<double>(2, 400, rng);
+    samples.row(0) *= unit;
+    const auto family = sm::energy_family<2>(energy, Eigen::Vector2d(-2 * std::log(unit), 0));
+    const sm::ScoreMatchingLoss loss;
+    const auto fit = sm::fit(family, loss, sm::Lbfgs{.gradient_tolerance = 1e-13}, samples);
+    const auto sure = sm::uncertainty(fit, family, loss, samples);
+    const MatrixXd squares = samples.row(1).cwiseAbs2();
+    const double expected = std::sqrt(covariance_of(squares)(0, 0) / 398) / squares.mean();
+    CHECK(std::abs(sure.standard_errors()(1) / expected - 1) < 1e-4);
+  }
+}
+
 TEST_CASE("what has no errors is refused, by name") {
   Rng rng(9);
   const sm::GaussianFamily<double> family(2);
@@ -308,6 +366,34 @@ TEST_CASE("what has no errors is refused, by name") {
     };
     sure.of(twice).joint_test();
   });
+  says("samples have 2 rows; expected 3", [&] {
+    const sm::GaussianFamily<double> other(3);
+    sm::Moments<double> three(3);
+    three.add(normals<double>(3, 100, rng));
+    sm::uncertainty(sm::fit(other, loss, sm::ClosedForm{}, three), other, loss, samples);
+  });
+  says("theta has 5 entries; expected 9", [&] {
+    const sm::GaussianFamily<double> other(3);
+    sm::Moments<double> three(3);
+    three.add(normals<double>(3, 100, rng));
+    sm::uncertainty(fit, other, loss, three);
+  });
+  says("not the minimum of this loss on these samples",
+       [&] { sm::uncertainty(fit, family, loss, MatrixXd(1.1 * samples)); });
+  says("not the minimum of this loss on these samples", [&] {
+    sm::Moments<double> others(2);
+    others.add(MatrixXd(1.1 * samples));
+    sm::uncertainty(fit, family, loss, others);
+  });
+  says("the gradients of the samples by theta(0) have variance 0",
+       [&] {  // of wells so far apart, nothing tells the weight
+         MatrixXd wells = normals<double>(1, 2000, rng);
+         wells.leftCols(1000).array() += 40;
+         const sm::GaussianMixtureFamily<double, 1, 2> mixture;
+         const auto of_wells = sm::fit(mixture, loss, sm::Lbfgs{}, wells);
+         REQUIRE(of_wells.status == sm::Status::converged);
+         sm::uncertainty(of_wells, mixture, loss, wells);
+       });
   fit.status = sm::Status::iteration_limit;
   says("ended as iteration_limit", [&] { sm::uncertainty(fit, family, loss, samples); });
 
@@ -327,7 +413,7 @@ TEST_CASE("what has no errors is refused, by name") {
        [&] { sm::uncertainty(of_walk, family, loss, walk, sm::BatchMeans{}); });
   says("length = -1; expected at least 0",
        [&] { sm::uncertainty(of_walk, family, loss, walk, sm::BatchMeans{.length = -1}); });
-  says("60 at a time, which needs at least 240",
+  says("too short to take 60 at a time; expected at most a quarter",
        [&] { sm::uncertainty(of_walk, family, loss, walk, sm::NeweyWest{.lag = 60}); });
 }
 
@@ -343,6 +429,7 @@ TEST_CASE("quantiles and tails of the normal and the chi-squared distribution") 
   CHECK(sm::detail::chi_squared_tail(124.34211340400408, 101) ==
         doctest::Approx(0.05).epsilon(0.02));
   CHECK(sm::detail::chi_squared_tail(0, 3) == 1);
+  CHECK(sm::detail::chi_squared_tail(infinity, 3) == 0);
 }
 
 TEST_CASE("tests of many couplings name no more than they may") {
@@ -379,4 +466,22 @@ TEST_CASE("a joint test is chi-squared, and the intervals of a correlation stay 
   CHECK(test.p_value == doctest::Approx(std::exp(-test.statistic / 2)));
   CHECK(one.subset({1}).p_values()(0) == doctest::Approx(std::erfc(4 / std::sqrt(2.0))));
   CHECK(one.subset({0}).joint_test().p_value == doctest::Approx(one.p_values()(0)));
+  CHECK(one.subset({}).joint_test().p_value == 1);
+  CHECK(contains(message_of([&] { one.joint_test(not_a_number); }), "null = nan"));
+  CHECK(contains(message_of([&] { one.p_values(infinity); }), "null = inf"));
+
+  // Numbers that follow from others, up to rounding.
+  Rng rng(13);
+  for (int trial = 0; trial < 200; ++trial) {
+    const MatrixXd factor = normals<double>(3, 3, rng);
+    MatrixXd sum(4, 3);
+    sum << MatrixXd::Identity(3, 3), Eigen::RowVector3d::Ones();
+    const Eigen::Vector3d at = normals<double>(3, 1, rng);
+    const sm::Estimate<double> dependent{sum * at,
+                                         sum * factor * factor.transpose() * sum.transpose()};
+    CHECK(contains(message_of([&] { dependent.joint_test(1.0); }), "is singular"));
+  }
+  const sm::Estimate<float> far{Eigen::Vector3f::Constant(1e10F),
+                                1e-20F * Eigen::Matrix3f::Identity()};
+  CHECK(far.joint_test().p_value == 0);
 }

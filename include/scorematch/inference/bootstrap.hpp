@@ -290,14 +290,19 @@ DynamicMatrix<typename F::Scalar> drawn_again(const Fit<F>& fit, const X& sample
   }
 }
 
-// n H^-1 g_j / n for every sample: what it has moved theta by, times n.
+// -H^-1 g_j for every sample: what it has moved theta by, times n.
 template <class F, class L, class X>
 DynamicMatrix<typename F::Scalar> influence_of(const Fit<F>& fit, const F& family, const L& loss,
                                                const X& samples) {
-  using Scalar = typename F::Scalar;
-  const auto sure = scorematch::uncertainty(fit, family, loss, samples);
-  PointGradients points(family, loss, samples, fit.parameters);
-  return -Eigen::LLT<DynamicMatrix<Scalar>>(sure.hessian).solve(points.columns(0, samples.cols()));
+  using Matrix = DynamicMatrix<typename F::Scalar>;
+  auto summary = loss.summary(family);
+  summary.add(samples);
+  auto objective = loss.objective(family, std::move(summary));
+  auto points = gradients_of(family, loss, samples, fit.parameters);
+  const Matrix gradients = points.columns(0, samples.cols());
+  const Matrix variability = Independent{}.long_run<typename F::Scalar>(gradients);
+  const Matrix inverse = points.inverse_curvature(objective, variability.diagonal());
+  return -points.to_theta(inverse * gradients);
 }
 
 }  // namespace detail

@@ -71,7 +71,8 @@ inline double quantile_of(const Eigen::MatrixXd& draws, double p) {
   const double low = sorted[static_cast<std::size_t>(below)];
   if (static_cast<std::size_t>(below) + 1 == sorted.size()) return low;
   const double high = *std::min_element(sorted.begin() + below + 1, sorted.end());
-  return low + (place - static_cast<double>(below)) * (high - low);
+  const double share = place - static_cast<double>(below);
+  return (1 - share) * low + share * high;
 }
 
 inline bool is_constant(const Eigen::MatrixXd& chains) {
@@ -99,8 +100,11 @@ inline double plain_effective_size(const Eigen::MatrixXd& chains) {
   const Eigen::Index n = chains.rows();
   const auto draws = static_cast<double>(chains.size());
   if (is_constant(chains)) return draws;
-  const Eigen::RowVectorXd means = chains.colwise().mean();
-  const Eigen::MatrixXd off = chains.rowwise() - means;
+  // In a unit of their own, so that no square leaves the range of numbers.
+  Eigen::MatrixXd off = chains.array() - chains(0, 0);
+  off /= off.cwiseAbs().maxCoeff();
+  const Eigen::RowVectorXd means = off.colwise().mean();
+  off.rowwise() -= means;
   const auto covariance = [&](Eigen::Index lag) {
     return off.topRows(n - lag).cwiseProduct(off.bottomRows(n - lag)).sum() / draws;
   };
@@ -117,7 +121,7 @@ inline double plain_effective_size(const Eigen::MatrixXd& chains) {
     lag += 2;
     even = correlation(lag);
     odd = correlation(lag + 1);
-    last = even > 0 ? even : 0;
+    last = even + odd >= 0 || even > 0 ? even : 0;
     if (!(even + odd >= 0)) break;
     if (lag < n - 5) {
       least = (std::min)(least, even + odd);
@@ -176,20 +180,23 @@ inline double tail_effective_sample_size(const Eigen::MatrixXd& chains) {
 /// **Errors** as of `effective_sample_size`.
 inline double r_hat(const Eigen::MatrixXd& chains) {
   detail::require_chains("r_hat", chains);
-  if (detail::is_constant(chains)) return 1;
   const auto scored = [](const Eigen::MatrixXd& draws) {
-    return detail::plain_r_hat(detail::normal_scores(detail::halves_of(draws)));
+    const Eigen::MatrixXd halves = detail::halves_of(draws);
+    return detail::is_constant(halves) ? 1 : detail::plain_r_hat(detail::normal_scores(halves));
   };
   const double median = detail::quantile_of(chains, 0.5);
   const Eigen::MatrixXd folded = (chains.array() - median).abs().matrix();
-  return (std::max)(scored(chains), detail::is_constant(folded) ? 1 : scored(folded));
+  return (std::max)(scored(chains), scored(folded));
 }
 
 /// The standard error of the mean of the chains: the standard deviation over the root of the
 /// effective sample size.
 inline double monte_carlo_error(const Eigen::MatrixXd& chains) {
   detail::require_chains("monte_carlo_error", chains);
-  return std::sqrt(detail::variance_of(chains.reshaped()) / effective_sample_size(chains));
+  const double unit = (chains.array() - chains.mean()).abs().maxCoeff();
+  if (!(unit > 0)) return 0;
+  const Eigen::VectorXd draws = (chains.array() - chains.mean()).reshaped() / unit;
+  return unit * std::sqrt(detail::variance_of(draws) / effective_sample_size(chains));
 }
 
 }  // namespace scorematch

@@ -7,6 +7,7 @@
 #include <scorematch/core/scalar.hpp>
 #include <scorematch/inference/normal.hpp>
 
+#include <Eigen/Cholesky>
 #include <Eigen/Core>
 
 #include <algorithm>
@@ -83,7 +84,11 @@ class Estimate {
   /// For each number alone, the probability of an estimate as far from `null`, if that were the
   /// true one (Wald's test, two-sided). NaN where value and standard error are both exactly that of
   /// a number without spread.
+  ///
+  /// **Errors** std::invalid_argument where `null` is not finite.
   Eigen::VectorXd p_values(Scalar null = 0) const {
+    detail::require_option(std::isfinite(null), "Estimate::p_values", "null", null,
+                           "a finite number");
     const Vector errors = standard_errors();
     Eigen::VectorXd result(values.size());
     for (Eigen::Index i = 0; i < values.size(); ++i) {
@@ -97,27 +102,35 @@ class Estimate {
   /// freedom, and its probability. So nested models are compared: with the numbers that the smaller
   /// one sets to zero.
   ///
-  /// **Errors** std::invalid_argument where the covariance is singular.
+  /// **Errors** std::invalid_argument where the covariance is singular, or `null` not finite.
   struct JointTest {
     double statistic;
     Eigen::Index degrees_of_freedom;
     double p_value;
   };
   JointTest joint_test(Scalar null = 0) const {
-    const Vector errors = standard_errors();
-    const Vector inverse = errors.cwiseInverse();
-    const Matrix correlation = inverse.asDiagonal() * covariance * inverse.asDiagonal();
-    const Eigen::LLT<Matrix> root(correlation);
-    const Vector off = inverse.cwiseProduct(values - Vector::Constant(values.size(), null));
-    const Scalar statistic = off.dot(root.solve(off));
-    // (A macro of X11 has Eigen's name for 0.)
-    if (int(root.info()) != 0 || !(statistic >= 0)) {
-      detail::fail("Estimate::joint_test: the covariance of the ", values.size(),
+    detail::require_option(std::isfinite(null), "Estimate::joint_test", "null", null,
+                           "a finite number");
+    const auto m = values.size();
+    const Eigen::VectorXd inverse = standard_errors().template cast<double>().cwiseInverse();
+    const Eigen::MatrixXd correlation =
+        inverse.asDiagonal() * covariance.template cast<double>() * inverse.asDiagonal();
+    const Eigen::VectorXd off =
+        inverse.cwiseProduct((values - Vector::Constant(m, null)).template cast<double>());
+    const Eigen::LLT<Eigen::MatrixXd> root(correlation);
+    // (A macro of X11 has Eigen's name for 0.) What is left of a pivot after rounding is none.
+    bool regular = correlation.allFinite() && int(root.info()) == 0;
+    const double negligible = static_cast<double>(m) * std::sqrt(epsilon());
+    for (Eigen::Index k = 0; regular && k < m; ++k) {
+      const double pivot = root.matrixLLT()(k, k);
+      regular = pivot * pivot > negligible;
+    }
+    if (!regular) {
+      detail::fail("Estimate::joint_test: the covariance of the ", m,
                    " numbers is singular; expected numbers of which none follows from the others");
     }
-    const auto m = values.size();
-    return {static_cast<double>(statistic), m,
-            detail::chi_squared_tail(static_cast<double>(statistic), m)};
+    const double statistic = m > 0 ? off.dot(root.solve(off)) : 0;
+    return {statistic, m, detail::chi_squared_tail(statistic, m)};
   }
 
   /// The numbers with the given indices alone.
@@ -136,6 +149,11 @@ class Estimate {
       }
     }
     return result;
+  }
+
+ private:
+  static constexpr double epsilon() {
+    return static_cast<double>(std::numeric_limits<Scalar>::epsilon());
   }
 };
 

@@ -5,12 +5,14 @@
 
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/scalar.hpp>
+#include <scorematch/inference/chains.hpp>
 
 #include <Eigen/Core>
 
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <limits>
 
 namespace scorematch {
 
@@ -32,54 +34,66 @@ namespace detail {
 template <Real Scalar>
 using DynamicMatrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 
+// The terms less their means; zero where they are constant up to rounding.
 template <Real Scalar>
 DynamicMatrix<Scalar> centered(const DynamicMatrix<Scalar>& series) {
-  return series.colwise() - series.rowwise().mean();
+  DynamicMatrix<Scalar> terms = series.colwise() - series.rowwise().mean();
+  const Scalar rounding = 16 * std::numeric_limits<Scalar>::epsilon();
+  for (Eigen::Index i = 0; i < terms.rows(); ++i) {
+    const Scalar size = series.row(i).cwiseAbs().maxCoeff();
+    if (terms.row(i).cwiseAbs().maxCoeff() <= rounding * size) terms.row(i).setZero();
+  }
+  return terms;
 }
 
-// How long the terms remember, in terms of the bias of a window of b terms, which is about
-// sqrt(alpha) / b: that of an AR(1) process with the first autocorrelation r of each row,
-// alpha = 4 r^2 / (1 - r^2)^2 (Andrews 1991, equation 6.4 for one row). Of several rows the
-// largest.
+// How long the terms remember: the bias of a window of b terms is about sqrt(alpha) / b, for an
+// AR(1) process of autocorrelation r with alpha = 4 r^2 / (1 - r^2)^2 (Andrews 1991). r is that of
+// neighbors, or of the AR(1) process with the same integrated autocorrelation time (Geyer's initial
+// sequence), for chains whose memory does not show between neighbors: whichever remembers more, of
+// any row.
 template <Real Scalar>
-Scalar memory_of(const DynamicMatrix<Scalar>& terms) {
+double memory_of(const DynamicMatrix<Scalar>& terms) {
   const Eigen::Index n = terms.cols();
-  Scalar largest(0);
+  double largest = 0;
   for (Eigen::Index i = 0; i < terms.rows(); ++i) {
-    const auto row = terms.row(i);
-    const Scalar square = row.squaredNorm();
-    if (!(square > 0)) continue;
-    const Scalar r = row.head(n - 1).dot(row.tail(n - 1)) / square;
-    const Scalar bounded = (std::min)(r * r, Scalar(0.9999));
-    largest = (std::max)(largest, 4 * bounded / ((1 - bounded) * (1 - bounded)));
+    Eigen::VectorXd row = terms.row(i).transpose().template cast<double>();
+    const double size = row.cwiseAbs().maxCoeff();
+    if (!(size > 0)) continue;
+    row /= size;
+    const double neighbors = row.head(n - 1).dot(row.tail(n - 1)) / row.squaredNorm();
+    const double time = static_cast<double>(n) / plain_effective_size(row);
+    for (const double r : {neighbors, (time - 1) / (time + 1)}) {
+      const double rest = (std::max)(1 - r * r, 1e-12);
+      largest = (std::max)(largest, 4 * r * r / (rest * rest));
+    }
   }
   return largest;
 }
 
-// The window that balances bias and variance: factor (alpha n)^(1/3), and at least 1.
-template <Real Scalar>
-Eigen::Index automatic_window(const DynamicMatrix<Scalar>& terms, double factor) {
-  const double alpha = static_cast<double>(memory_of(terms));
-  const double n = static_cast<double>(terms.cols());
-  return (std::max)(Eigen::Index(1),
-                    static_cast<Eigen::Index>(std::ceil(factor * std::cbrt(alpha * n))));
-}
-
-// The window that was asked for, or the automatic one; a chain has room for some of them.
+// The window that was asked for, or factor (alpha n)^(1/3), and no less than n^(1/3). A chain has
+// room for four of them, for twenty where nobody has asked: else it is hardly longer than what it
+// remembers.
 template <Real Scalar>
 Eigen::Index window_of(const char* owner, const char* option, Eigen::Index asked, double factor,
                        const DynamicMatrix<Scalar>& terms) {
-  constexpr Eigen::Index least = 4;
   const Eigen::Index n = terms.cols();
   require_option(asked >= 0, owner, option, asked, "at least 0 (automatic)");
-  if (n < 2) fail(owner, ": the chain has ", n, " samples; expected at least 2");
-  const Eigen::Index window = asked > 0 ? asked : automatic_window(terms, factor);
-  if (window * least > n) {
-    fail(owner, ": the chain of ", n, " samples is too short: they ",
-         asked > 0 ? "are to be taken " : "remember so long that they should be taken ", window,
-         " at a time, which needs at least ", least * window);
+  if (n < 8) fail(owner, ": the chain has ", n, " samples; expected at least 8");
+  if (asked > 0) {
+    if (asked > n / 4) {
+      fail(owner, ": the chain of ", n, " samples is too short to take ", asked,
+           " at a time; expected at most a quarter of it");
+    }
+    return asked;
   }
-  return window;
+  const auto count = static_cast<double>(n);
+  const double memory = factor * std::cbrt(memory_of(terms) * count);
+  if (!(memory * 20 <= count)) {
+    fail(owner, ": the chain of ", n, " samples is too short: it remembers so long that about ",
+         memory, " should be taken at a time, and there is no room for twenty times as many");
+  }
+  const double least = (std::min)(std::cbrt(count), count / 4);
+  return static_cast<Eigen::Index>((std::max)(memory, least));
 }
 
 }  // namespace detail
@@ -99,12 +113,14 @@ struct Independent {
 /// **Math** V = b / (a - 1) sum_k (Y_k - Y)(Y_k - Y)^T with a batches of b terms; the first terms
 /// that fill no batch are left out.
 ///
-/// **Errors** std::invalid_argument for a negative length, and where the chain has no four batches:
-/// it is then not much longer than its autocorrelation time.
+/// **Errors** std::invalid_argument for a negative length, for one of more than a quarter of the
+/// chain, and where the automatic one is more than a twentieth: then the chain is hardly longer
+/// than it remembers. A chain that has not yet left its surroundings cannot tell how long it
+/// remembers: see `r_hat`.
 ///
 /// **Cost** O(m n + m^2 a).
 struct BatchMeans {
-  /// b; 0 takes (alpha n)^(1/3) with Andrews' alpha, the largest of all rows.
+  /// b; 0 takes (alpha n)^(1/3) with Andrews' alpha, the largest of all rows, and n^(1/3) at least.
   Eigen::Index length = 0;
 
   template <Real Scalar>
@@ -131,7 +147,8 @@ struct BatchMeans {
 ///
 /// **Cost** O(m^2 n).
 struct OverlappingBatchMeans {
-  Eigen::Index length = 0;  ///< b; 0 takes 3/2 of what `BatchMeans` takes
+  /// b; 0 takes 3/2 of what `BatchMeans` takes: bias costs intervals more than variance does.
+  Eigen::Index length = 0;
 
   template <Real Scalar>
   detail::DynamicMatrix<Scalar> long_run(const detail::DynamicMatrix<Scalar>& series) const {
@@ -161,7 +178,7 @@ struct OverlappingBatchMeans {
 ///
 /// **Cost** O(m^2 n lag).
 struct NeweyWest {
-  Eigen::Index lag = 0;  ///< 0 takes 1.1447 (alpha n)^(1/3), Andrews' choice
+  Eigen::Index lag = 0;  ///< 0 takes 1.1447 (alpha n)^(1/3) (Andrews 1991), and n^(1/3) at least
 
   template <Real Scalar>
   detail::DynamicMatrix<Scalar> long_run(const detail::DynamicMatrix<Scalar>& series) const {

@@ -36,6 +36,8 @@ inline double normal_upper_quantile(double p) {
 // (Abramowitz and Stegun 26.4.4 and 26.4.5).
 inline double chi_squared_tail(double x, Eigen::Index m) {
   if (!(x >= 0)) return std::numeric_limits<double>::quiet_NaN();
+  if (m == 0) return 1;  // it is 0, always
+  if (x > (std::numeric_limits<double>::max)()) return 0;
   const bool odd = m % 2 == 1;
   double sum = odd ? std::erfc(std::sqrt(x / 2)) : 0;
   double log_term = odd ? (std::log(2 * x / std::numbers::pi) - x) / 2 : -x / 2;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <scorematch/core/concepts.hpp>
+#include <scorematch/core/parameters.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/scalar.hpp>
 #include <scorematch/core/status.hpp>
@@ -18,6 +19,8 @@
 #include <scorematch/inference/explain.hpp>
 #include <scorematch/inference/hessian.hpp>
 #include <scorematch/inference/long_run.hpp>
+#include <scorematch/linalg/cholesky.hpp>
+#include <scorematch/linalg/triangular.hpp>
 #include <scorematch/loss/gaussian/gaussian_hessian.hpp>
 
 #include <Eigen/Cholesky>
@@ -99,8 +102,9 @@ DynamicMatrix<Scalar> derivative_of_quantity(
 ///
 /// **Example** `[](const auto& theta) { using std::exp; return exp(theta(0)); }`; `correlations`.
 template <class Q, class Scalar>
-concept Quantity =
-    requires(const Q& quantity, const detail::QuantityNumbers<Scalar>& theta) { quantity(theta); };
+concept Quantity = requires(const Q& quantity, const detail::QuantityNumbers<Scalar>& theta) {
+  Dual<Scalar, detail::quantity_width>(detail::entry_of_quantity(quantity(theta), 0));
+};
 
 /// How sure the parameters of a fit are, as `uncertainty` finds it.
 ///
@@ -157,7 +161,10 @@ struct Uncertainty {
 
   /// tr(H^-1 V): n times what the loss of the fit on its own samples is too small by on average.
   /// For the likelihood of a family that holds the true density it is K.
-  Scalar optimism() const { return Eigen::LLT<Matrix>(hessian).solve(variability).trace(); }
+  Scalar optimism() const {
+    const double freedom = count - (from_model ? 0 : static_cast<double>(parameters.size()));
+    return static_cast<Scalar>(freedom) * hessian.cwiseProduct(covariance).sum();
+  }
 
   /// n J + tr(H^-1 V): an estimate of n times the loss on samples that were not seen; the model
   /// with the smallest one is to be preferred (score matching information criterion: Matsuda,
@@ -206,7 +213,8 @@ DynamicMatrix<Scalar> inverse_hessian(const F& family, const DynamicMatrix<Scala
       }
     }
     fail("uncertainty: the loss does not curve upward at the fit", which,
-         ": the samples do not determine all parameters, or it is no minimum");
+         ": the samples do not determine all parameters, or not to the digits at hand (center and "
+         "scale them), or it is no minimum");
   }
   return unit.asDiagonal() * root.solve(DynamicMatrix<Scalar>(unit.asDiagonal()));
 }
@@ -216,7 +224,7 @@ DynamicMatrix<Scalar> symmetric(const DynamicMatrix<Scalar>& matrix) {
   return (matrix + matrix.transpose()) / 2;
 }
 
-// The gradients of the loss of one sample at theta, and how much they and the losses scatter.
+// The gradients of the loss of one sample at theta, one per column, and the curvature of its mean.
 template <class F, class L, class X>
 class PointGradients {
  public:
@@ -225,9 +233,13 @@ class PointGradients {
   using Parameters = typename F::Parameters;
 
   PointGradients(const F& family, const L& loss, const X& samples, const Parameters& theta)
-      : point_(loss.point(family)), samples_(samples), theta_(theta), gradient_(theta) {}
+      : family_(family),
+        point_(loss.point(family)),
+        samples_(samples),
+        theta_(theta),
+        gradient_(theta) {}
 
-  // Of samples first, ..., first + count - 1, one per column.
+  // Of samples first, ..., first + count - 1.
   Matrix columns(Eigen::Index first, Eigen::Index count) {
     Matrix result(theta_.size(), count);
     for (Eigen::Index j = 0; j < count; ++j) {
@@ -242,10 +254,55 @@ class PointGradients {
     return result;
   }
 
-  // The variance of the losses seen.
-  Scalar spread() const { return losses_.covariance()(0, 0); }
+  // H^-1, once the gradients have been seen; `variances` are theirs.
+  template <class Obj, class Vector>
+  Matrix inverse_curvature(Obj& objective, const Vector& variances) const {
+    constexpr bool exact = HasHessian<Obj, Parameters>;
+    return inverse_hessian<F, Scalar>(family_, curvature(objective, variances), exact);
+  }
+  template <class Obj, class Vector>
+  Matrix curvature(Obj& objective, const Vector& variances) const {
+    if constexpr (HasHessian<Obj, Parameters>) {
+      return objective.hessian(theta_);
+    } else {
+      return differenced_hessian(objective, theta_, steps(objective, variances));
+    }
+  }
+
+  const Matrix& to_theta(const Matrix& matrix) const { return matrix; }
 
  private:
+  // Over such a step the gradient of a sample changes by a thousandth of what the gradients differ
+  // by: the size of an error of one sample. The first guess has the unit of the parameter, but of
+  // the whole loss for what may touch a small part of it; so it shrinks to what it is found to be.
+  template <class Obj, class Vector>
+  Parameters steps(Obj& objective, const Vector& variances) const {
+    using std::isfinite;
+    using std::sqrt;
+    const Scalar spread = losses_.covariance()(0, 0);
+    Parameters result = Parameters::Ones(theta_.size());
+    Parameters above = theta_, below = theta_;
+    for (Eigen::Index k = 0; k < theta_.size(); ++k) {
+      const Scalar unit = sqrt(spread / variances(k));
+      Scalar step = Scalar(1e-3) * (unit > 0 && isfinite(unit) ? unit : Scalar(1));
+      for (int round = 0; round < 4; ++round) {
+        Parameters at = theta_;
+        at(k) = theta_(k) + step;
+        objective(std::as_const(at), above);
+        at(k) = theta_(k) - step;
+        objective(std::as_const(at), below);
+        const Scalar slope = (above(k) - below(k)) / (2 * step);
+        const Scalar next =
+            isfinite(slope) ? Scalar(1e-3) * sqrt(variances(k)) / std::abs(slope) : step / 1000;
+        if (!(next > 0 && next < step)) break;
+        step = next;
+      }
+      result(k) = step;
+    }
+    return result;
+  }
+
+  const F& family_;
   std::remove_cvref_t<decltype(std::declval<const L&>().point(std::declval<const F&>()))> point_;
   const X& samples_;
   const Parameters& theta_;
@@ -253,13 +310,109 @@ class PointGradients {
   Moments<Scalar, 1> losses_{};
 };
 
-template <class Obj, class Parameters, class Steps>
-auto hessian_at(Obj& objective, const Parameters& theta, const Steps& steps) {
-  if constexpr (HasHessian<Obj, Parameters>) {
-    return DynamicMatrix<typename Parameters::Scalar>(objective.hessian(theta));
-  } else {
-    return differenced_hessian(objective, theta, steps());
+// Of a full Gaussian, in coordinates in which the fit is the standard normal: the samples are
+// y = A (x - mu), and theta moves by dmu = L dnu, dL = L dN. Nothing there has a unit, and no
+// correlation costs digits. The estimate is mean and covariance of the samples for score matching
+// and for the likelihood, so their errors are the same, and those of the likelihood are asked for:
+// its gradients are -y and tril(1 - y y^T).
+template <class F, class X>
+class WhitenedGradients {
+ public:
+  using Scalar = typename F::Scalar;
+  using Matrix = DynamicMatrix<Scalar>;
+  using Parameters = typename F::Parameters;
+
+  WhitenedGradients(const F& family, const X& samples, const Parameters& theta)
+      : family_(family), samples_(samples), mean_(theta.head(family.dimension())) {
+    typename F::Matrix lower = F::Matrix::Zero(family.dimension(), family.dimension());
+    family.unpack_cholesky(theta, lower);
+    lower_ = lower;
   }
+
+  Matrix columns(Eigen::Index first, Eigen::Index count) {
+    const Eigen::Index d = mean_.size();
+    Matrix y = samples_.middleCols(first, count).colwise() - mean_;
+    lower_.template triangularView<Eigen::Lower>().solveInPlace(y);
+    whitened_.add(y);
+    Matrix result(d + d * (d + 1) / 2, count);
+    for (Eigen::Index j = 0; j < count; ++j) {
+      for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
+        result(i, j) = -y(i, j);
+        result(d + i, j) = 1 - y(i, j) * y(i, j);
+        for (Eigen::Index c = 0; c < i; ++c) result(k++, j) = -y(i, j) * y(c, j);
+      }
+    }
+    return result;
+  }
+
+  template <class Obj, class Vector>
+  Matrix inverse_curvature(Obj&, const Vector&) const {
+    const Eigen::Index d = mean_.size();
+    const SemidefiniteRoot<Scalar, Eigen::Dynamic> root(whitened_.covariance());
+    return inverse_hessian<F, Scalar>(
+        family_,
+        gaussian_hessian<Scalar>(Matrix::Identity(d, d), whitened_.mean(), root.lower,
+                                 GaussianLoss::likelihood),
+        true);
+  }
+  template <class Obj, class Vector>
+  Matrix curvature(Obj& objective, const Vector&) const {
+    return objective.hessian(family_.pack(mean_, lower_));
+  }
+
+  // What a change in these coordinates is of theta, column by column.
+  Matrix to_theta(const Matrix& matrix) const {
+    const Eigen::Index d = mean_.size();
+    Matrix result(matrix.rows(), matrix.cols());
+    Matrix change = Matrix::Zero(d, d);
+    for (Eigen::Index j = 0; j < matrix.cols(); ++j) {
+      for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
+        change(i, i) = matrix(d + i, j);
+        for (Eigen::Index c = 0; c < i; ++c) change(i, c) = matrix(k++, j);
+      }
+      result.col(j).head(d) =
+          lower_.template triangularView<Eigen::Lower>() * matrix.col(j).head(d);
+      result.col(j).segment(d, d) = matrix.col(j).segment(d, d);
+      const Matrix moved = lower_.template triangularView<Eigen::Lower>() * change;
+      auto target = result.col(j);
+      pack_below(moved, 2 * d, target);
+    }
+    return result;
+  }
+
+ private:
+  const F& family_;
+  const X& samples_;
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> mean_;
+  Matrix lower_;
+  Moments<Scalar> whitened_{mean_.size()};
+};
+
+template <class F, class L, class X>
+auto gradients_of(const F& family, [[maybe_unused]] const L& loss, const X& samples,
+                  const typename F::Parameters& theta) {
+  if constexpr (GaussianModel<F>) {
+    return WhitenedGradients<F, X>(family, samples, theta);
+  } else {
+    return PointGradients<F, L, X>(family, loss, samples, theta);
+  }
+}
+
+// What is left of numbers beyond the range or the digits of Scalar is no error of anything.
+template <class F, Real Scalar>
+void require_errors(const F& family, const DynamicMatrix<Scalar>& covariance) {
+  for (Eigen::Index k = 0; k < covariance.rows(); ++k) {
+    if (!(covariance(k, k) > 0) || !covariance.row(k).allFinite()) {
+      fail("uncertainty: the variance of ", parameter_name(family, k), " is ", covariance(k, k),
+           "; expected a number above 0: the samples do not determine it, or not in the range and "
+           "to the digits at hand (center and scale them)");
+    }
+  }
+}
+
+[[noreturn]] inline void refuse_other_fit(const std::string& what) {
+  fail("uncertainty: the fit is not the minimum of this loss on these samples (", what,
+       "); expected the family, the loss and the samples of the fit, without a penalty");
 }
 
 }  // namespace detail
@@ -267,7 +420,8 @@ auto hessian_at(Obj& objective, const Parameters& theta, const Steps& steps) {
 /// How sure a fit to these samples is: the sandwich covariance of its parameters.
 ///
 /// **Math** that of `Uncertainty`. H is exact for Gaussians and exponential families, elsewhere of
-/// central differences of the gradient, to about ten digits. V is what `dependence` makes of the
+/// central differences of the gradient. A full Gaussian is seen in coordinates in which it is the
+/// standard normal. V is what `dependence` makes of the
 /// gradients of the loss of each sample, in the order of the samples: `Independent`, or for chains
 /// `BatchMeans`, `OverlappingBatchMeans` or `NeweyWest`.
 ///
@@ -278,7 +432,8 @@ auto hessian_at(Obj& objective, const Parameters& theta, const Steps& steps) {
 ///
 /// **Errors** std::invalid_argument for a fit that has not converged, for samples of another
 /// dimension or not finite, for no more samples than parameters, where the loss does not curve at
-/// the fit (with the parameters that are not determined), and those of `dependence`.
+/// the fit (with the parameters that are not determined), where the fit is not at the minimum of
+/// this loss on these samples, and those of `dependence`.
 ///
 /// **Cost** n gradients of the loss of one sample, each of K / 8 passes over dual numbers, and
 /// O(n K^2). **Allocation** O(K^2); for chains also K x n.
@@ -293,6 +448,7 @@ Uncertainty<typename F::Scalar> uncertainty(const Fit<F>& fit, const F& family, 
   using Parameters = typename F::Parameters;
   using Matrix = detail::DynamicMatrix<Scalar>;
   detail::require_converged(fit.status);
+  detail::require_parameters(fit.parameters, family.parameter_count());
   detail::require_rows(samples, family.dimension());
   const Eigen::Matrix<Scalar, F::Dim, Eigen::Dynamic> own = samples;
   detail::require_finite(own);
@@ -302,8 +458,15 @@ Uncertainty<typename F::Scalar> uncertainty(const Fit<F>& fit, const F& family, 
     detail::fail("uncertainty: ", n, " samples for ", theta.size(),
                  " parameters; expected more samples than parameters");
   }
-  detail::PointGradients points(family, loss, own, theta);
+  auto summary = loss.summary(family);
+  summary.add(own);
+  auto objective = loss.objective(family, std::move(summary));
+  Parameters unused = theta;
+  const Scalar value = objective(theta, unused);
+
+  auto points = detail::gradients_of(family, loss, own, theta);
   Matrix variability;
+  Eigen::Matrix<Scalar, Eigen::Dynamic, 1> mean;
   if constexpr (std::same_as<Dependence, Independent>) {
     constexpr Eigen::Index block = 256;
     Moments<Scalar> gradients(theta.size());
@@ -311,41 +474,53 @@ Uncertainty<typename F::Scalar> uncertainty(const Fit<F>& fit, const F& family, 
       gradients.add(points.columns(first, (std::min)(block, n - first)));
     }
     variability = gradients.covariance();
+    mean = gradients.mean();
   } else {
     const Matrix series = points.columns(0, n);
     variability = dependence.template long_run<Scalar>(series);
+    mean = series.rowwise().mean();
   }
-  auto summary = loss.summary(family);
-  summary.add(own);
-  auto objective = loss.objective(family, std::move(summary));
-  Parameters gradient = theta;
-  const Scalar value = objective(theta, gradient);
-  // Over such a step a parameter changes the losses by a thousandth of what they differ by.
-  const auto steps = [&] {
-    Parameters result = Parameters::Ones(theta.size());
-    for (Eigen::Index k = 0; k < theta.size(); ++k) {
-      const Scalar unit = std::sqrt(points.spread() / variability(k, k));
-      result(k) = Scalar(1e-3) * (unit > 0 && std::isfinite(unit) ? unit : Scalar(1));
+  const auto variances = variability.diagonal();
+  for (Eigen::Index k = 0; k < theta.size(); ++k) {
+    if (!(variances(k) > 0)) {
+      detail::fail("uncertainty: the gradients of the samples by ",
+                   detail::parameter_name(family, k), " have variance ", variances(k),
+                   ": the samples do not determine it, or their numbers leave the range");
     }
-    return result;
-  };
-  constexpr bool exact = HasHessian<ObjectiveOf<L, F>, Parameters>;
-  Matrix hessian = detail::hessian_at(objective, theta, steps);
-  const Matrix inverse = detail::inverse_hessian<F, Scalar>(family, hessian, exact);
-  const Matrix covariance = inverse * variability * inverse / static_cast<Scalar>(n - theta.size());
+  }
+  const Matrix inverse = points.inverse_curvature(objective, variances);
+  const auto freedom = static_cast<Scalar>(n - theta.size());
+  Matrix covariance = detail::symmetric<Scalar>(points.to_theta(
+                          points.to_theta(inverse * variability * inverse).transpose())) /
+                      freedom;
+  detail::require_errors<F, Scalar>(family, covariance);
+  // How far the minimum is from the fit, in errors.
+  const Matrix away = points.to_theta(inverse * mean);
+  for (Eigen::Index k = 0; k < theta.size(); ++k) {
+    const Scalar errors = std::abs(away(k)) / std::sqrt(covariance(k, k));
+    if (!(errors < Scalar(0.2))) {
+      detail::refuse_other_fit(detail::text_of(detail::parameter_name(family, k), " is about ",
+                                               errors, " standard errors from it"));
+    }
+  }
+  Matrix hessian = points.curvature(objective, variances);
+  if constexpr (GaussianModel<F>) {
+    variability = detail::symmetric<Scalar>(hessian * covariance * hessian) * freedom;
+  }
   return {.parameters = theta,
           .loss = value,
           .count = static_cast<double>(n),
           .hessian = std::move(hessian),
           .variability = std::move(variability),
-          .covariance = detail::symmetric<Scalar>(covariance)};
+          .covariance = std::move(covariance)};
 }
 
 /// The same from moments, which have forgotten the samples: with V of the fitted Gaussian itself
 /// (`from_model`). Right where the samples are independent and normal; else use the samples.
 ///
 /// **Math** the inverse of Fisher's information over n: the score matching estimate of a full
-/// Gaussian is that of maximum likelihood.
+/// Gaussian is that of maximum likelihood. n is the sum of the weights, where samples were weighed:
+/// right for weights that are counts.
 ///
 /// **Errors** as above.
 ///
@@ -356,27 +531,35 @@ Uncertainty<typename F::Scalar> uncertainty(const Fit<F>& fit, const F& family, 
                                             const Moments<typename F::Scalar, F::Dim>& moments) {
   using Scalar = typename F::Scalar;
   using Matrix = detail::DynamicMatrix<Scalar>;
-  using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
   detail::require_converged(fit.status);
+  detail::require_parameters(fit.parameters, family.parameter_count());
   auto objective = loss.objective(family, moments);
   const typename F::Parameters& theta = fit.parameters;
+  const auto n = static_cast<Scalar>(moments.count());
   if (moments.count() <= static_cast<double>(theta.size())) {
     detail::fail("uncertainty: ", moments.count(), " samples for ", theta.size(),
                  " parameters; expected more samples than parameters");
   }
-  typename F::Matrix lower = F::Matrix::Zero(family.dimension(), family.dimension());
-  family.unpack_cholesky(theta, lower);
-  const Matrix root = lower;
-  const Matrix information = detail::gaussian_hessian<Scalar>(root, Vector::Zero(root.rows()), root,
-                                                              detail::GaussianLoss::likelihood);
+  const Scalar off = objective.distance_to_minimum(theta) * std::sqrt(n);
+  if (!(off < Scalar(0.2))) {
+    detail::refuse_other_fit(detail::text_of("about ", off, " standard errors away"));
+  }
+  // Of the standard normal Fisher's information is 1, and 2 for the logarithms of deviations.
+  const Eigen::Index d = family.dimension();
+  Matrix unit = Matrix::Identity(theta.size(), theta.size());
+  for (Eigen::Index i = 0; i < d; ++i) unit(d + i, d + i) = std::sqrt(Scalar(0.5));
+  const Matrix none(d, 0);
+  const detail::WhitenedGradients<F, Matrix> frame(family, none, theta);
+  const Matrix root = frame.to_theta(unit);
+  const Matrix covariance = root * root.transpose() / n;
+  detail::require_errors<F, Scalar>(family, covariance);
   const Matrix hessian = objective.hessian(theta);
-  const Matrix inverse = detail::inverse_hessian<F, Scalar>(family, information, true);
   return {.parameters = theta,
           .loss = fit.loss,
           .count = static_cast<double>(moments.count()),
           .hessian = hessian,
-          .variability = detail::symmetric<Scalar>(hessian * inverse * hessian),
-          .covariance = inverse / static_cast<Scalar>(moments.count()),
+          .variability = detail::symmetric<Scalar>(hessian * covariance * hessian) * n,
+          .covariance = covariance,
           .from_model = true};
 }
 
