@@ -49,13 +49,16 @@ void check_moments(const Loss& loss, Index d, Rng& rng) {
   const auto fit = sm::fit(family, loss, sm::ClosedForm{}, samples);
   const auto sure = sm::uncertainty(fit, family, loss, samples);
   CHECK(sure.count == double(n));
-  const double freedom = double(n - family.parameter_count());
+  // Those of means over n - 1; of a full Gaussian the jackknife's, n / (n - 1) twice for a
+  // covariance.
+  const double freedom = double(n - 1);
+  const double factor = sm::GaussianModel<F> ? double(n) / freedom : 1;
   const auto mean = sure.of(sm::means(family));
   CHECK(distance(mean.values, samples.rowwise().mean()) < 1e-8);
   CHECK(distance(mean.covariance, covariance_of(samples) / freedom) < 1e-7);
   const auto covariance = sure.of(sm::covariances(family));
-  CHECK(distance(covariance.covariance, covariance_of(squares_about_mean(samples)) / freedom) <
-        1e-7);
+  CHECK(distance(covariance.covariance,
+                 factor * factor * covariance_of(squares_about_mean(samples)) / freedom) < 1e-7);
   const auto precision = sure.of(sm::precisions(family));
   const MatrixXd inverse = covariance_of(samples).inverse();
   for (Index i = 0, k = 0; i < d; ++i) {
@@ -161,10 +164,10 @@ TEST_CASE("an energy by differences has the errors of the Gaussian that it is") 
     REQUIRE(fit.status == sm::Status::converged);
     const auto sure = sm::uncertainty(fit, family, loss, samples);
     const auto first = covariance_of(samples.row(0));
-    CHECK(std::abs(sure.standard_errors()(1) - std::sqrt(first(0, 0) / 297)) <
+    CHECK(std::abs(sure.standard_errors()(1) - std::sqrt(first(0, 0) / 299)) <
           1e-6 * sure.standard_errors()(1));
     const MatrixXd squares = squares_about_mean(samples.row(0));
-    const double expected = std::sqrt(covariance_of(squares)(0, 0) / 297) / first(0, 0);
+    const double expected = std::sqrt(covariance_of(squares)(0, 0) / 299) / first(0, 0);
     CHECK(std::abs(sure.standard_errors()(0) - expected) < 1e-6 * expected);
   }
 }
@@ -186,8 +189,8 @@ TEST_CASE("families of pairs: H is Gamma, and V of the gradients of each sample"
     summary.add(samples);
     const auto objective = loss.objective(family, summary);
     const MatrixXd inverse = MatrixXd(objective.quadratic()).inverse();
-    const MatrixXd expected = inverse * covariance_of(gradients) * inverse /
-                              double(samples.cols() - fit.parameters.size());
+    const MatrixXd expected =
+        inverse * covariance_of(gradients) * inverse / double(samples.cols() - 1);
     CHECK(distance(sure.covariance, expected) < 1e-8);
     const auto pairs = sure.of(sm::couplings(family));
     const auto couplings = family.couplings();
@@ -296,7 +299,7 @@ TEST_CASE("neither units nor correlations cost the errors their digits") {
     for (Index i = 0; i < 2; ++i) {
       const double deviation = std::sqrt(double(moments.covariance()(i, i)));
       const double error = double(sure.of(sm::means(family)).standard_errors()(i));
-      CHECK(std::abs(error / (deviation / std::sqrt(995)) - 1) < tolerance);
+      CHECK(std::abs(error / (deviation / std::sqrt(999)) - 1) < tolerance);
       const double of_model = double(model.of(sm::means(family)).standard_errors()(i));
       CHECK(std::abs(of_model / (deviation / std::sqrt(1000)) - 1) < tolerance);
     }
@@ -324,7 +327,7 @@ TEST_CASE("a parameter of a small part of an energy has its own step") {
     const auto fit = sm::fit(family, loss, sm::Lbfgs{.gradient_tolerance = 1e-13}, samples);
     const auto sure = sm::uncertainty(fit, family, loss, samples);
     const MatrixXd squares = samples.row(1).cwiseAbs2();
-    const double expected = std::sqrt(covariance_of(squares)(0, 0) / 398) / squares.mean();
+    const double expected = std::sqrt(covariance_of(squares)(0, 0) / 399) / squares.mean();
     CHECK(std::abs(sure.standard_errors()(1) / expected - 1) < 1e-4);
   }
 }
@@ -429,6 +432,17 @@ TEST_CASE("quantiles and tails of the normal and the chi-squared distribution") 
   CHECK(sm::detail::chi_squared_tail(124.34211340400408, 101) ==
         doctest::Approx(0.05).epsilon(0.02));
   CHECK(sm::detail::chi_squared_tail(0, 3) == 1);
+  // Student's, as tables have it.
+  const double z = sm::detail::normal_upper_quantile(0.025);
+  CHECK(sm::detail::student_of_normal(z, 4) == doctest::Approx(2.776).epsilon(0.01));
+  CHECK(sm::detail::student_of_normal(z, 10) == doctest::Approx(2.2281).epsilon(1e-3));
+  CHECK(sm::detail::student_of_normal(z, 99) == doctest::Approx(1.98422).epsilon(1e-4));
+  for (const double nu : {1.0, 3.0, 40.0, 1e6, infinity}) {
+    for (const double x : {-6.0, -1.0, 0.0, 0.3, 2.0, 5.0}) {
+      CHECK(std::abs(sm::detail::normal_of_student(sm::detail::student_of_normal(x, nu), nu) - x) <
+            1e-9);
+    }
+  }
   CHECK(sm::detail::chi_squared_tail(infinity, 3) == 0);
 }
 
@@ -467,6 +481,13 @@ TEST_CASE("a joint test is chi-squared, and the intervals of a correlation stay 
   CHECK(one.subset({1}).p_values()(0) == doctest::Approx(std::erfc(4 / std::sqrt(2.0))));
   CHECK(one.subset({0}).joint_test().p_value == doctest::Approx(one.p_values()(0)));
   CHECK(one.subset({}).joint_test().p_value == 1);
+  // A value at the end of its interval is significant at just that level, with t as with z.
+  for (const double nu : {6.0, 100.0, infinity}) {
+    sm::Estimate<double> edge{Eigen::VectorXd::Ones(1), MatrixXd::Identity(1, 1)};
+    edge.degrees_of_freedom = nu;
+    edge.values(0) = edge.interval(0.95).upper(0) - 1;
+    CHECK(edge.p_values()(0) == doctest::Approx(0.05));
+  }
   CHECK(contains(message_of([&] { one.joint_test(not_a_number); }), "null = nan"));
   CHECK(contains(message_of([&] { one.p_values(infinity); }), "null = inf"));
 

@@ -32,6 +32,19 @@ inline double normal_upper_quantile(double p) {
   return p < 0.5 ? x : -x;
 }
 
+// Student's t of nu degrees of freedom and the standard normal at the same level, each by the other
+// (Wallace 1959): t to 4 % from nu = 2 on, to 0.1 % from 10 on. Infinite nu: the same.
+inline double normal_of_student(double t, double nu) {
+  if (!(nu < std::numeric_limits<double>::infinity())) return t;
+  const double z = std::sqrt(nu * std::log1p(t * t / nu)) * (8 * nu + 1) / (8 * nu + 3);
+  return std::copysign(z, t);
+}
+inline double student_of_normal(double z, double nu) {
+  if (!(nu < std::numeric_limits<double>::infinity())) return z;
+  const double scaled = z * (8 * nu + 3) / (8 * nu + 1);
+  return std::copysign(std::sqrt(nu * std::expm1(scaled * scaled / nu)), z);
+}
+
 // The probability that a chi-squared variable of m degrees of freedom exceeds x >= 0: a finite sum
 // (Abramowitz and Stegun 26.4.4 and 26.4.5).
 inline double chi_squared_tail(double x, Eigen::Index m) {

@@ -144,7 +144,7 @@ template <NormalModel F>
 auto means(const F& family) {
   return [family](const auto& theta) {
     using T = typename std::remove_cvref_t<decltype(theta)>::Scalar;
-    const detail::QuantityOf<T> first = theta.head(family.dimension());
+    detail::QuantityOf<T> first = theta.head(family.dimension());
     if constexpr (GaussianModel<F>) {
       return first;
     } else {

@@ -111,9 +111,9 @@ concept Quantity = requires(const Q& quantity, const detail::QuantityNumbers<Sca
 /// **Math** with l the loss of one sample, H the mean of its second derivatives at the estimate and
 /// V the covariance of its gradients, the estimate is nearly normal about the true parameters, or
 /// about those of the nearest density of the family, with covariance H^-1 V H^-1 / n (Godambe 1960;
-/// Huber 1967; White 1982: the sandwich). V is larger where samples depend on each other. At the
-/// fit the gradients are smaller than at the truth, by about K / n; n - K in place of n allows for
-/// it (MacKinnon and White 1985).
+/// Huber 1967; White 1982: the sandwich). V is larger where samples depend on each other. Few
+/// samples are allowed for by n - 1 in place of n, for a full Gaussian by the jackknife's factors
+/// for mean and covariance, and by Student's t in intervals.
 template <Real Scalar_>
 struct Uncertainty {
   using Scalar = Scalar_;
@@ -125,13 +125,15 @@ struct Uncertainty {
   double count;        ///< n
   Matrix hessian;      ///< H, K x K
   Matrix variability;  ///< V, K x K
-  Matrix covariance;   ///< of theta: H^-1 V H^-1 / (n - K)
+  Matrix covariance;   ///< of theta: H^-1 V H^-1 / (n - 1)
   /// V is that of samples of the fitted density itself, not of those that were seen: right only if
   /// the family holds the true one.
   bool from_model = false;
 
   /// theta itself, with its errors.
-  Estimate<Scalar> estimate() const { return {parameters, covariance, IntervalScale::itself}; }
+  Estimate<Scalar> estimate() const {
+    return {parameters, covariance, IntervalScale::itself, count - 1};
+  }
   Vector standard_errors() const { return estimate().standard_errors(); }
   /// As of `Estimate::interval`.
   Interval<Scalar> interval(double level = 0.95) const { return estimate().interval(level); }
@@ -156,14 +158,14 @@ struct Uncertainty {
     }
     IntervalScale scale = IntervalScale::itself;
     if constexpr (requires { Q::scale; }) scale = Q::scale;
-    return {values, slopes * covariance * slopes.transpose(), scale};
+    return {values, slopes * covariance * slopes.transpose(), scale, count - 1};
   }
 
   /// tr(H^-1 V): n times what the loss of the fit on its own samples is too small by on average.
   /// For the likelihood of a family that holds the true density it is K.
   Scalar optimism() const {
-    const double freedom = count - (from_model ? 0 : static_cast<double>(parameters.size()));
-    return static_cast<Scalar>(freedom) * hessian.cwiseProduct(covariance).sum();
+    return static_cast<Scalar>(count - (from_model ? 0 : 1)) *
+           hessian.cwiseProduct(covariance).sum();
   }
 
   /// n J + tr(H^-1 V): an estimate of n times the loss on samples that were not seen; the model
@@ -314,7 +316,8 @@ class PointGradients {
 // y = A (x - mu), and theta moves by dmu = L dnu, dL = L dN. Nothing there has a unit, and no
 // correlation costs digits. The estimate is mean and covariance of the samples for score matching
 // and for the likelihood, so their errors are the same, and those of the likelihood are asked for:
-// its gradients are -y and tril(1 - y y^T).
+// its gradients are -y and tril(1 - y y^T). Without one sample the covariance changes by n / (n -
+// 1) times its influence: with that factor, and n - 1 for n, the errors are those of the jackknife.
 template <class F, class X>
 class WhitenedGradients {
  public:
@@ -334,12 +337,14 @@ class WhitenedGradients {
     Matrix y = samples_.middleCols(first, count).colwise() - mean_;
     lower_.template triangularView<Eigen::Lower>().solveInPlace(y);
     whitened_.add(y);
+    const auto n = static_cast<Scalar>(samples_.cols());
+    const Scalar factor = n / (n - 1);
     Matrix result(d + d * (d + 1) / 2, count);
     for (Eigen::Index j = 0; j < count; ++j) {
       for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
         result(i, j) = -y(i, j);
-        result(d + i, j) = 1 - y(i, j) * y(i, j);
-        for (Eigen::Index c = 0; c < i; ++c) result(k++, j) = -y(i, j) * y(c, j);
+        result(d + i, j) = factor * (1 - y(i, j) * y(i, j));
+        for (Eigen::Index c = 0; c < i; ++c) result(k++, j) = -factor * y(i, j) * y(c, j);
       }
     }
     return result;
@@ -489,7 +494,7 @@ Uncertainty<typename F::Scalar> uncertainty(const Fit<F>& fit, const F& family, 
     }
   }
   const Matrix inverse = points.inverse_curvature(objective, variances);
-  const auto freedom = static_cast<Scalar>(n - theta.size());
+  const auto freedom = static_cast<Scalar>(n - 1);
   Matrix covariance = detail::symmetric<Scalar>(points.to_theta(
                           points.to_theta(inverse * variability * inverse).transpose())) /
                       freedom;
