@@ -4,6 +4,7 @@
 // Simpson, Carpenter and Burkner 2021).
 #pragma once
 
+#include <scorematch/core/concepts.hpp>
 #include <scorematch/core/require.hpp>
 #include <scorematch/inference/normal.hpp>
 
@@ -20,8 +21,15 @@ namespace scorematch {
 
 namespace detail {
 
+// (Templates all, so that a program that asks for none of this does not compile it.)
+template <class X>
+using DrawsOf = Eigen::Matrix<typename X::Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+template <class X>
+using ColumnOfDraws = Eigen::Matrix<typename X::Scalar, Eigen::Dynamic, 1>;
+
 // At least four draws a half, finite.
-inline void require_chains(const char* what, const Eigen::MatrixXd& chains) {
+template <class Matrix>
+void require_chains(const char* what, const Matrix& chains) {
   if (chains.cols() < 1 || chains.rows() < 8) {
     fail(what, ": the chains are ", chains.rows(), " x ", chains.cols(),
          "; expected one chain per column, of at least 8 draws each");
@@ -36,22 +44,24 @@ inline void require_chains(const char* what, const Eigen::MatrixXd& chains) {
 }
 
 // Both halves of every chain; the middle draw of an odd number is left out.
-inline Eigen::MatrixXd halves_of(const Eigen::MatrixXd& chains) {
+template <class Matrix>
+Matrix halves_of(const Matrix& chains) {
   const Eigen::Index half = chains.rows() / 2;
-  Eigen::MatrixXd result(half, 2 * chains.cols());
+  DrawsOf<Matrix> result(half, 2 * chains.cols());
   result << chains.topRows(half), chains.bottomRows(half);
   return result;
 }
 
 // Ranks over all chains, of equal draws their mean, as normal scores (Blom 1958).
-inline Eigen::MatrixXd normal_scores(const Eigen::MatrixXd& chains) {
+template <class Matrix>
+Matrix normal_scores(const Matrix& chains) {
   const Eigen::Index size = chains.size();
   std::vector<Eigen::Index> order(static_cast<std::size_t>(size));
   std::iota(order.begin(), order.end(), Eigen::Index(0));
   const double* draws = chains.data();
   std::sort(order.begin(), order.end(),
             [&](Eigen::Index a, Eigen::Index b) { return draws[a] < draws[b]; });
-  Eigen::MatrixXd result(chains.rows(), chains.cols());
+  DrawsOf<Matrix> result(chains.rows(), chains.cols());
   for (std::size_t first = 0, last = 0; first < order.size(); first = last) {
     while (last < order.size() && draws[order[last]] == draws[order[first]]) ++last;
     const double rank = static_cast<double>(first + last + 1) / 2;
@@ -63,7 +73,8 @@ inline Eigen::MatrixXd normal_scores(const Eigen::MatrixXd& chains) {
 }
 
 // The p-quantile by linear interpolation of the order statistics.
-inline double quantile_of(const Eigen::MatrixXd& draws, double p) {
+template <class Matrix>
+double quantile_of(const Matrix& draws, double p) {
   std::vector<double> sorted(draws.data(), draws.data() + draws.size());
   const double place = p * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<std::ptrdiff_t>(place);
@@ -75,35 +86,39 @@ inline double quantile_of(const Eigen::MatrixXd& draws, double p) {
   return (1 - share) * low + share * high;
 }
 
-inline bool is_constant(const Eigen::MatrixXd& chains) {
+template <class Matrix>
+bool is_constant(const Matrix& chains) {
   return (chains.array() == chains(0, 0)).all();
 }
 
 // The variance of n - 1 degrees of freedom.
-inline double variance_of(const Eigen::VectorXd& x) {
+template <class X>
+double variance_of(const X& x) {
   return (x.array() - x.mean()).square().sum() / static_cast<double>(x.size() - 1);
 }
 
 // Between and within variance, no halves taken.
-inline double plain_r_hat(const Eigen::MatrixXd& chains) {
+template <class Matrix>
+double plain_r_hat(const Matrix& chains) {
   const auto n = static_cast<double>(chains.rows());
   double within = 0;
   for (Eigen::Index j = 0; j < chains.cols(); ++j) within += variance_of(chains.col(j));
   within /= static_cast<double>(chains.cols());
-  const Eigen::VectorXd means = chains.colwise().mean().transpose();
+  const ColumnOfDraws<Matrix> means = chains.colwise().mean().transpose();
   return std::sqrt(variance_of(means) / within + (n - 1) / n);
 }
 
 // Draws over the integrated autocorrelation time by Geyer's initial monotone sequence (Geyer 1992),
 // with the autocorrelations of all chains together.
-inline double plain_effective_size(const Eigen::MatrixXd& chains) {
+template <class Matrix>
+double plain_effective_size(const Matrix& chains) {
   const Eigen::Index n = chains.rows();
   const auto draws = static_cast<double>(chains.size());
   if (is_constant(chains)) return draws;
   // In a unit of their own, so that no square leaves the range of numbers.
-  Eigen::MatrixXd off = chains.array() - chains(0, 0);
+  DrawsOf<Matrix> off = chains.array() - chains(0, 0);
   off /= off.cwiseAbs().maxCoeff();
-  const Eigen::RowVectorXd means = off.colwise().mean();
+  const Eigen::Matrix<typename Matrix::Scalar, 1, Eigen::Dynamic> means = off.colwise().mean();
   off.rowwise() -= means;
   const auto covariance = [&](Eigen::Index lag) {
     return off.topRows(n - lag).cwiseProduct(off.bottomRows(n - lag)).sum() / draws;
@@ -148,24 +163,30 @@ inline double plain_effective_size(const Eigen::MatrixXd& chains) {
 /// **Cost** O(draws tau).
 ///
 /// **Example** docs/snippets/uncertainty.cpp
-inline double effective_sample_size(const Eigen::MatrixXd& chains) {
+template <SamplesOf<double, Eigen::Dynamic> X>
+double effective_sample_size(const X& draws) {
+  const detail::DrawsOf<X> chains = draws;
   detail::require_chains("effective_sample_size", chains);
   return detail::plain_effective_size(detail::halves_of(chains));
 }
 
 /// The same of the normal scores of the draws: how well the bulk of the distribution is known,
 /// also where it has no variance.
-inline double bulk_effective_sample_size(const Eigen::MatrixXd& chains) {
+template <SamplesOf<double, Eigen::Dynamic> X>
+double bulk_effective_sample_size(const X& draws) {
+  const detail::DrawsOf<X> chains = draws;
   detail::require_chains("bulk_effective_sample_size", chains);
   return detail::plain_effective_size(detail::normal_scores(detail::halves_of(chains)));
 }
 
 /// The smaller one of the effective sample sizes of the 5 % and the 95 % quantile.
-inline double tail_effective_sample_size(const Eigen::MatrixXd& chains) {
+template <SamplesOf<double, Eigen::Dynamic> X>
+double tail_effective_sample_size(const X& draws) {
+  const detail::DrawsOf<X> chains = draws;
   detail::require_chains("tail_effective_sample_size", chains);
   const auto below = [&](double p) {
     const double cut = detail::quantile_of(chains, p);
-    const Eigen::MatrixXd is_below = (chains.array() <= cut).cast<double>().matrix();
+    const detail::DrawsOf<X> is_below = (chains.array() <= cut).template cast<double>().matrix();
     return detail::plain_effective_size(detail::halves_of(is_below));
   };
   return (std::min)(below(0.05), below(0.95));
@@ -178,25 +199,29 @@ inline double tail_effective_sample_size(const Eigen::MatrixXd& chains) {
 /// from the median. 1 for draws that are all equal.
 ///
 /// **Errors** as of `effective_sample_size`.
-inline double r_hat(const Eigen::MatrixXd& chains) {
+template <SamplesOf<double, Eigen::Dynamic> X>
+double r_hat(const X& draws) {
+  const detail::DrawsOf<X> chains = draws;
   detail::require_chains("r_hat", chains);
-  const auto scored = [](const Eigen::MatrixXd& draws) {
-    const Eigen::MatrixXd halves = detail::halves_of(draws);
+  const auto scored = [](const auto& all) {
+    const detail::DrawsOf<X> halves = detail::halves_of(all);
     return detail::is_constant(halves) ? 1 : detail::plain_r_hat(detail::normal_scores(halves));
   };
   const double median = detail::quantile_of(chains, 0.5);
-  const Eigen::MatrixXd folded = (chains.array() - median).abs().matrix();
+  const detail::DrawsOf<X> folded = (chains.array() - median).abs().matrix();
   return (std::max)(scored(chains), scored(folded));
 }
 
 /// The standard error of the mean of the chains: the standard deviation over the root of the
 /// effective sample size.
-inline double monte_carlo_error(const Eigen::MatrixXd& chains) {
+template <SamplesOf<double, Eigen::Dynamic> X>
+double monte_carlo_error(const X& draws) {
+  const detail::DrawsOf<X> chains = draws;
   detail::require_chains("monte_carlo_error", chains);
   const double unit = (chains.array() - chains.mean()).abs().maxCoeff();
   if (!(unit > 0)) return 0;
-  const Eigen::VectorXd draws = (chains.array() - chains.mean()).reshaped() / unit;
-  return unit * std::sqrt(detail::variance_of(draws) / effective_sample_size(chains));
+  const detail::ColumnOfDraws<X> scaled = (chains.array() - chains.mean()).reshaped() / unit;
+  return unit * std::sqrt(detail::variance_of(scaled) / effective_sample_size(chains));
 }
 
 }  // namespace scorematch
