@@ -195,7 +195,7 @@ void truncated(Index n) {
   const Eigen::Matrix2d covariance{{1, 0.5}, {0.5, 1}};
   const sm::Gaussian<double, 2> whole(Eigen::Vector2d(0.5, 0.3), covariance);
   const auto draw = [&](Rng& rng) {
-    MatrixXd x(2, n);
+    Eigen::Matrix2Xd x(2, n);
     for (Index k = 0; k < n;) {
       const Eigen::Vector2d y = whole.sample(rng);
       if (y.minCoeff() >= 0) x.col(k++) = y;

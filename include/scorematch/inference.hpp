@@ -13,7 +13,10 @@
 #include <scorematch/inference/long_run.hpp>
 #include <scorematch/inference/model_score.hpp>
 #include <scorematch/inference/normal.hpp>
+#include <scorematch/inference/point_gradients.hpp>
 #include <scorematch/inference/quantities.hpp>
+#include <scorematch/inference/quantity.hpp>
+#include <scorematch/inference/resampling.hpp>
 #include <scorematch/inference/stein.hpp>
 #include <scorematch/inference/stein_kernel.hpp>
 #include <scorematch/inference/test_of_fit.hpp>

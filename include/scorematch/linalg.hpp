@@ -5,6 +5,7 @@
 
 #include <scorematch/linalg/blocked.hpp>
 #include <scorematch/linalg/cholesky.hpp>
+#include <scorematch/linalg/dynamic.hpp>
 #include <scorematch/linalg/polar_factor.hpp>
 #include <scorematch/linalg/product.hpp>
 #include <scorematch/linalg/register_strip.hpp>

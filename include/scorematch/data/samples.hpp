@@ -10,8 +10,10 @@
 
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace scorematch::detail {
 
@@ -91,6 +93,18 @@ void require_rows(const X& samples, Eigen::Index dimension) {
     fail("samples have ", samples.rows(), " rows; expected ", dimension,
          " (one sample per column, one row per coordinate)");
   }
+}
+
+// The samples with the given indices, in that order.
+template <class X>
+Eigen::Matrix<typename X::Scalar, X::RowsAtCompileTime, Eigen::Dynamic> columns_of(
+    const X& samples, const std::vector<Eigen::Index>& which) {
+  Eigen::Matrix<typename X::Scalar, X::RowsAtCompileTime, Eigen::Dynamic> result(
+      samples.rows(), static_cast<Eigen::Index>(which.size()));
+  for (std::size_t k = 0; k < which.size(); ++k) {
+    result.col(static_cast<Eigen::Index>(k)) = samples.col(which[k]);
+  }
+  return result;
 }
 
 // The weights of samples that have none.

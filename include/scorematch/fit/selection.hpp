@@ -99,16 +99,6 @@ void require_points(const Path& path) {
   if (path.points.empty()) fail("select: the path has no points; expected at least 1");
 }
 
-template <class X>
-Eigen::Matrix<typename X::Scalar, Eigen::Dynamic, Eigen::Dynamic> columns_of(
-    const X& samples, const std::vector<Eigen::Index>& which) {
-  Eigen::Matrix<typename X::Scalar, Eigen::Dynamic, Eigen::Dynamic> result(
-      samples.rows(), Eigen::Index(which.size()));
-  for (std::size_t k = 0; k < which.size(); ++k)
-    result.col(Eigen::Index(k)) = samples.col(which[k]);
-  return result;
-}
-
 // 0, ..., n - 1 in an order of the seed.
 inline std::vector<Eigen::Index> shuffled(Eigen::Index n, std::uint64_t seed) {
   std::vector<Eigen::Index> order(static_cast<std::size_t>(n));

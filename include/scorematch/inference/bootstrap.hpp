@@ -13,9 +13,12 @@
 #include <scorematch/fit/fit.hpp>
 #include <scorematch/fit/fit_batch.hpp>
 #include <scorematch/inference/estimate.hpp>
+#include <scorematch/inference/long_run.hpp>
 #include <scorematch/inference/normal.hpp>
-#include <scorematch/inference/test_of_fit.hpp>
-#include <scorematch/inference/uncertainty.hpp>
+#include <scorematch/inference/point_gradients.hpp>
+#include <scorematch/inference/quantity.hpp>
+#include <scorematch/inference/resampling.hpp>
+#include <scorematch/linalg/dynamic.hpp>
 
 #include <Eigen/Core>
 
@@ -32,81 +35,6 @@
 #include <vector>
 
 namespace scorematch {
-
-/// Each sample drawn alone, with replacement (Efron 1979): for independent samples.
-struct DrawSamples {
-  void require_options(Eigen::Index) const {}
-  template <class Random>
-  void draw(Eigen::Index n, Random& random, std::vector<Eigen::Index>& which) const {
-    for (Eigen::Index k = 0; k < n; ++k) which.push_back(random.below(n));
-  }
-};
-
-/// Runs of consecutive samples, for chains (Kunsch 1989): as many as make up n, the last one cut.
-/// Each of the n - length + 1 runs is as probable; the ends of the chain are drawn less often.
-struct MovingBlocks {
-  Eigen::Index length;  ///< much longer than the autocorrelation time, much shorter than the chain
-
-  void require_options(Eigen::Index n) const {
-    detail::require_option(length >= 1 && length <= n, "MovingBlocks", "length", length,
-                           "1 to the number of samples");
-  }
-  template <class Random>
-  void draw(Eigen::Index n, Random& random, std::vector<Eigen::Index>& which) const {
-    while (Eigen::Index(which.size()) < n) {
-      const Eigen::Index first = random.below(n - length + 1);
-      for (Eigen::Index k = 0; k < length && Eigen::Index(which.size()) < n; ++k) {
-        which.push_back(first + k);
-      }
-    }
-  }
-};
-
-/// The same of a chain whose end is followed by its beginning (Politis and Romano 1992): every
-/// sample is as probable.
-struct CircularBlocks {
-  Eigen::Index length;
-
-  void require_options(Eigen::Index n) const {
-    detail::require_option(length >= 1 && length <= n, "CircularBlocks", "length", length,
-                           "1 to the number of samples");
-  }
-  template <class Random>
-  void draw(Eigen::Index n, Random& random, std::vector<Eigen::Index>& which) const {
-    while (Eigen::Index(which.size()) < n) {
-      const Eigen::Index first = random.below(n);
-      for (Eigen::Index k = 0; k < length && Eigen::Index(which.size()) < n; ++k) {
-        which.push_back((first + k) % n);
-      }
-    }
-  }
-};
-
-/// Circular runs of random, geometrically distributed length (Politis and Romano 1994): what is
-/// drawn is stationary.
-struct StationaryBlocks {
-  double mean_length;
-
-  void require_options(Eigen::Index n) const {
-    detail::require_option(mean_length >= 1 && mean_length <= static_cast<double>(n),
-                           "StationaryBlocks", "mean_length", mean_length,
-                           "1 to the number of samples");
-  }
-  template <class Random>
-  void draw(Eigen::Index n, Random& random, std::vector<Eigen::Index>& which) const {
-    Eigen::Index at = random.below(n);
-    for (Eigen::Index k = 0; k < n; ++k) {
-      which.push_back(at);
-      at = random.uniform() * mean_length <= 1 ? random.below(n) : (at + 1) % n;
-    }
-  }
-};
-
-/// Samples of the fitted density itself: the parametric bootstrap, for distributions with a
-/// `sample(n, rng)`. Right only if the family holds the true density.
-struct DrawFromFit {
-  void require_options(Eigen::Index) const {}
-};
 
 /// How a bootstrap is done.
 struct BootstrapOptions {
@@ -266,14 +194,21 @@ struct Bootstrapped {
 
 namespace detail {
 
+// What draws from the samples, or from a distribution that can be sampled.
+template <class R, class F>
+concept ResamplesFits =
+    ResamplingPolicy<R> || (std::same_as<R, DrawFromFit> &&
+                            requires(const typename F::Distribution& distribution, Eigen::Index n,
+                                     std::mt19937_64& rng) { distribution.sample(n, rng); });
+
 // A generator of its own for each replicate: the same for any number of threads.
 inline std::uint64_t seed_of_replicate(std::uint64_t seed, Eigen::Index k) {
   return RandomNumbers(RandomNumbers(seed).bits() + static_cast<std::uint64_t>(k)).bits();
 }
 
 template <class F, class X, class Resampling>
-DynamicMatrix<typename F::Scalar> drawn_again(const Fit<F>& fit, const X& samples,
-                                              const Resampling& resampling, std::uint64_t seed) {
+X drawn_again(const Fit<F>& fit, const X& samples, const Resampling& resampling,
+              std::uint64_t seed) {
   if constexpr (std::same_as<Resampling, DrawFromFit>) {
     std::mt19937_64 rng(seed);
     return fit.distribution.sample(samples.cols(), rng);
@@ -282,11 +217,7 @@ DynamicMatrix<typename F::Scalar> drawn_again(const Fit<F>& fit, const X& sample
     std::vector<Eigen::Index> which;
     which.reserve(static_cast<std::size_t>(samples.cols()));
     resampling.draw(samples.cols(), random, which);
-    X result(samples.rows(), samples.cols());
-    for (std::size_t j = 0; j < which.size(); ++j) {
-      result.col(static_cast<Eigen::Index>(j)) = samples.col(which[j]);
-    }
-    return result;
+    return columns_of(samples, which);
   }
 }
 
@@ -310,7 +241,8 @@ DynamicMatrix<typename F::Scalar> influence_of(const Fit<F>& fit, const F& famil
 /// Fits samples drawn again and again, as the samples themselves were fitted.
 ///
 /// **Resampling** `DrawSamples` for independent samples; `MovingBlocks`, `CircularBlocks` or
-/// `StationaryBlocks` for chains; `DrawFromFit` for samples of the fitted density.
+/// `StationaryBlocks` for chains, or a `ResamplingPolicy` of your own; `DrawFromFit` for samples of
+/// the fitted density.
 ///
 /// **Loss, optimizer** any. Small problems of fixed size run in lockstep, as in `fit_batch`.
 ///
@@ -327,7 +259,7 @@ DynamicMatrix<typename F::Scalar> influence_of(const Fit<F>& fit, const F& famil
 /// **Example** docs/snippets/uncertainty.cpp
 template <Family F, LossFor<F> L, OptimizerFor<ObjectiveOf<L, F>, typename F::Parameters> Optimizer,
           SamplesOf<typename F::Scalar, F::Dim> X, class Resampling = DrawSamples>
-  requires Real<typename F::Scalar>
+  requires Real<typename F::Scalar> && detail::ResamplesFits<Resampling, F>
 Bootstrapped<F> bootstrap(const F& family, const L& loss, const Optimizer& optimizer,
                           const X& samples, const Resampling& resampling = {},
                           const BootstrapOptions& options = {}) {
@@ -360,8 +292,8 @@ Bootstrapped<F> bootstrap(const F& family, const L& loss, const Optimizer& optim
     for (Eigen::Index k = first; k < first + size; ++k) {
       auto summary = loss.summary(family);
       const bool accepted = detail::accepted([&] {
-        summary.add(Block(detail::drawn_again(result.fit, own, resampling,
-                                              detail::seed_of_replicate(options.seed, k))));
+        summary.add(detail::drawn_again(result.fit, own, resampling,
+                                        detail::seed_of_replicate(options.seed, k)));
       });
       if (!accepted) continue;
       summaries.push_back(std::move(summary));

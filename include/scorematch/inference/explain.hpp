@@ -168,7 +168,7 @@ std::vector<Eigen::Index> flat_parameters(Obj& objective, const Parameters& thet
 ///
 /// **Errors** those of the loss's `objective`, and of the summary's `add`.
 ///
-/// **Cost** O(K^3) for K parameters; for other losses 2 K gradients as well.
+/// **Cost** O(K^3) for K parameters; for other losses 4 K gradients as well.
 ///
 /// **Example** tests/explain_test.cpp
 template <class F, LossFor<F> L>

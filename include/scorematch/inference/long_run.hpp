@@ -6,6 +6,7 @@
 #include <scorematch/core/require.hpp>
 #include <scorematch/core/scalar.hpp>
 #include <scorematch/inference/chains.hpp>
+#include <scorematch/linalg/dynamic.hpp>
 
 #include <Eigen/Core>
 
@@ -30,9 +31,6 @@ concept LongRunCovariance =
     };
 
 namespace detail {
-
-template <Real Scalar>
-using DynamicMatrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 
 // The terms less their means; zero where they are constant up to rounding.
 template <Real Scalar>

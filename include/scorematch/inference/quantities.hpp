@@ -8,7 +8,7 @@
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/family/pairwise_gaussian_family.hpp>
 #include <scorematch/inference/estimate.hpp>
-#include <scorematch/linalg/triangular.hpp>
+#include <scorematch/linalg/dynamic.hpp>
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
@@ -27,16 +27,13 @@ concept PrecisionModel =
 namespace detail {
 
 template <class T>
-using QuantityMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
-template <class T>
 using QuantityOf = Eigen::Matrix<T, Eigen::Dynamic, 1>;
 
 // L, zero above the diagonal.
 template <GaussianModel F, class Theta>
 auto factor_at(const F& family, const Theta& theta) {
   using T = typename Theta::Scalar;
-  QuantityMatrix<T> lower =
-      QuantityMatrix<T>::Constant(family.dimension(), family.dimension(), T(0));
+  DynamicMatrix<T> lower = DynamicMatrix<T>::Constant(family.dimension(), family.dimension(), T(0));
   family.unpack_cholesky(theta, lower);
   return lower;
 }
@@ -45,7 +42,7 @@ template <PrecisionModel F, class Theta>
 auto precision_at(const F& family, const Theta& theta) {
   using T = typename Theta::Scalar;
   const Eigen::Index d = family.dimension();
-  QuantityMatrix<T> result(d, d);
+  DynamicMatrix<T> result(d, d);
   for (Eigen::Index i = 0, k = 2 * d; i < d; ++i) {
     result(i, i) = theta(d + i);
     for (Eigen::Index j = 0; j < i; ++j) result(i, j) = result(j, i) = theta(k++);
@@ -55,9 +52,9 @@ auto precision_at(const F& family, const Theta& theta) {
 
 // The inverse of L L^T.
 template <class T>
-QuantityMatrix<T> inverse_of_square(const QuantityMatrix<T>& lower) {
+DynamicMatrix<T> inverse_of_square(const DynamicMatrix<T>& lower) {
   const Eigen::Index d = lower.rows();
-  QuantityMatrix<T> inverse(d, d);
+  DynamicMatrix<T> inverse(d, d);
   for (Eigen::Index j = 0; j < d; ++j) {
     for (Eigen::Index i = 0; i < d; ++i) {
       T sum(i == j ? 1 : 0);
@@ -76,15 +73,15 @@ auto precision_at(const F& family, const Theta& theta) {
 template <GaussianModel F, class Theta>
 auto covariance_at(const F& family, const Theta& theta) {
   const auto lower = factor_at(family, theta);
-  return QuantityMatrix<typename Theta::Scalar>(lower.lazyProduct(lower.transpose()));
+  return DynamicMatrix<typename Theta::Scalar>(lower.lazyProduct(lower.transpose()));
 }
 
 template <PrecisionModel F, class Theta>
 auto covariance_at(const F& family, const Theta& theta) {
   using T = typename Theta::Scalar;
   using std::sqrt;
-  const QuantityMatrix<T> precision = precision_at(family, theta);
-  QuantityMatrix<T> lower = QuantityMatrix<T>::Constant(precision.rows(), precision.cols(), T(0));
+  const DynamicMatrix<T> precision = precision_at(family, theta);
+  DynamicMatrix<T> lower = DynamicMatrix<T>::Constant(precision.rows(), precision.cols(), T(0));
   for (Eigen::Index j = 0; j < lower.cols(); ++j) {
     for (Eigen::Index i = j; i < lower.rows(); ++i) {
       T sum = precision(i, j);
@@ -97,7 +94,7 @@ auto covariance_at(const F& family, const Theta& theta) {
 
 // The entries on and below the diagonal, row by row, or below alone.
 template <class T>
-QuantityOf<T> lower_entries(const QuantityMatrix<T>& matrix, bool with_diagonal) {
+QuantityOf<T> lower_entries(const DynamicMatrix<T>& matrix, bool with_diagonal) {
   const Eigen::Index d = matrix.rows();
   QuantityOf<T> result(with_diagonal ? d * (d + 1) / 2 : d * (d - 1) / 2);
   for (Eigen::Index i = 0, k = 0; i < d; ++i) {
@@ -108,9 +105,9 @@ QuantityOf<T> lower_entries(const QuantityMatrix<T>& matrix, bool with_diagonal)
 
 // Entries below the diagonal over the roots of the diagonal, times `sign`.
 template <class T>
-QuantityOf<T> scaled_lower_entries(const QuantityMatrix<T>& matrix, int sign) {
+QuantityOf<T> scaled_lower_entries(const DynamicMatrix<T>& matrix, int sign) {
   using std::sqrt;
-  QuantityMatrix<T> scaled = matrix;
+  DynamicMatrix<T> scaled = matrix;
   for (Eigen::Index i = 0; i < matrix.rows(); ++i) {
     for (Eigen::Index j = 0; j < i; ++j) {
       scaled(i, j) = T(sign) * matrix(i, j) / sqrt(matrix(i, i) * matrix(j, j));

@@ -9,6 +9,7 @@
 #include <scorematch/data/moments.hpp>
 #include <scorematch/family/gaussian_family.hpp>
 #include <scorematch/linalg/cholesky.hpp>
+#include <scorematch/linalg/dynamic.hpp>
 #include <scorematch/linalg/triangular.hpp>
 #include <scorematch/loss/gaussian/gaussian_hessian.hpp>
 
@@ -223,9 +224,11 @@ class GaussianObjective {
                                                                    GaussianLoss loss) const
     requires Real<Scalar>
   {
-    Matrix lower = Matrix::Zero(family_.dimension(), family_.dimension());
+    const Eigen::Index d = family_.dimension();
+    DynamicMatrix<Scalar> lower = DynamicMatrix<Scalar>::Zero(d, d);
     family_.unpack_cholesky(theta, lower);
-    return gaussian_hessian<Scalar>(lower, mean_ - theta.head(family_.dimension()), root_, loss);
+    return gaussian_hessian<Scalar>(lower, dynamic_of(mean_ - theta.head(d)), dynamic_of(root_),
+                                    loss);
   }
 
   // Whether it is in the domain that `whiten` asks for.
